@@ -1,0 +1,1 @@
+"""Driven adapters, a package per port. Only the composition root imports them."""

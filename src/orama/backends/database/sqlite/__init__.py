@@ -1,0 +1,1 @@
+"""The SQL port on SQLite: a file per namespace."""

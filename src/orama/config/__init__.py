@@ -1,0 +1,1 @@
+"""Typed configuration from YAML, environment and flags."""

@@ -1,0 +1,1 @@
+"""The ports: one Protocol per file, with its guarantees in prose."""

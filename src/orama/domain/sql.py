@@ -1,0 +1,88 @@
+"""SQL as the ports speak it: statements, results, limits. Values are SQLite's five kinds."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TypeAlias
+
+import msgspec
+
+Value: TypeAlias = int | float | str | bytes | None
+"""One SQL value. Integers are signed and exact to 64 bits; booleans are the integers 0 and 1."""
+
+MIN_INTEGER = -(2**63)
+MAX_INTEGER = 2**63 - 1
+
+
+class Consistency(Enum):
+    """How fresh a read must be. One file has one answer for all; clusters differ (see the adapter's guarantees)."""
+
+    NONE = "none"
+    WEAK = "weak"
+    LINEARIZABLE = "linearizable"
+    STRONG = "strong"
+
+
+class Statement(msgspec.Struct, frozen=True, gc=False):
+    """Exactly one SQL statement with its positional arguments.
+
+    `expect_rows`: how many rows it must change (or return, if it returns rows); otherwise the whole batch it
+    stands in is rolled back and `Precondition` is raised.
+    """
+
+    sql: str
+    args: tuple[Value, ...] = ()
+    expect_rows: int | None = None
+
+
+class Rows(msgspec.Struct, frozen=True):
+    """The answer to a read.
+
+    `columns`: names as SQLite reports them, in order, perhaps repeated. `declared`: each column's declared type as
+    written in its CREATE TABLE, None for an expression. `rows`: tuples as long as `columns`.
+    """
+
+    columns: tuple[str, ...]
+    declared: tuple[str | None, ...]
+    rows: list[tuple[Value, ...]]
+
+
+class Result(msgspec.Struct, frozen=True):
+    """What one statement of a batch did.
+
+    `rows_affected`: rows inserted, updated or deleted by the statement itself, 0 for reads and DDL.
+    `last_insert_id`: rowid of the last row that *this* statement inserted, else 0.
+    `rows`: None unless the statement has columns (SELECT, RETURNING).
+    """
+
+    rows_affected: int
+    last_insert_id: int
+    rows: Rows | None = None
+
+
+class SchemaObject(msgspec.Struct, frozen=True):
+    """A table or view with the SQL that made it. `type` is ``table`` or ``view``."""
+
+    name: str
+    type: str
+    sql: str
+
+
+class SqlLimits(msgspec.Struct, frozen=True):
+    """Bounds on SQL work, the same on every engine. Each breach is a 4xx that names the limit."""
+
+    max_sql_bytes: int = 100_000
+    max_parameters: int = 1_000
+    max_statements: int = 1_000
+    max_value_bytes: int = 4 * 1024 * 1024
+    max_rows: int = 10_000
+    max_result_bytes: int = 8 * 1024 * 1024
+    statement_timeout_s: float = 5.0
+
+
+def quote_identifier(name: str) -> str:
+    """`name` as a quoted SQL identifier: it can only ever be read as a name.
+
+    The caller has refused NUL, which SQLite would take for the end of the text.
+    """
+    return '"' + name.replace('"', '""') + '"'

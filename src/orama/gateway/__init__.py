@@ -1,0 +1,1 @@
+"""Driving adapters: from a protocol's request to a service and back."""

@@ -1,0 +1,1 @@
+"""One small class per group of operations; each method is an operation."""

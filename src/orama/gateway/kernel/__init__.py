@@ -1,0 +1,1 @@
+"""The life of a request: operations as data, one pipeline, thin drivers."""

@@ -1,0 +1,139 @@
+"""Operations as data: what the gateway offers, in one form that routes, OpenAPI and access tests are made from."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Awaitable, Callable, Iterable
+from enum import Enum
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from orama.errors import Code
+from orama.gateway.kernel.call import Call
+
+PUBLIC: Final = "public"
+"""The scope of operations that anybody may call. A credential, if sent, is still read; a bad one is ignored."""
+
+CREDENTIAL: Final = "credential"
+"""The scope of operations that any valid credential may call."""
+
+Handler = Callable[..., Awaitable[Any]]
+_F = TypeVar("_F", bound=Handler)
+
+
+class RouteClass(Enum):
+    """What a call costs, for the rate limiter: each class has limits of its own."""
+
+    SYSTEM = "system"
+    """Answers from memory; never limited, so that health checks always pass."""
+    SIGN_IN = "sign_in"
+    """Anonymous and costly: signatures, nonces, refresh tokens."""
+    READ = "read"
+    WRITE = "write"
+
+
+class Operation(msgspec.Struct, frozen=True):
+    """One thing the gateway can do.
+
+    `name` is ``group.verb`` (``cache.get``), stable, and the name of the metric label. `path` may hold ``{name}``
+    segments. `scope` is `PUBLIC`, `CREDENTIAL` or a scope that the credential must cover. `request` is decoded from
+    the JSON body of POST and PUT, and from the query of GET and DELETE; segments of the path fill fields of the same
+    name. `response` None means that the handler returns a finished `Reply`. `any_method`: existing clients may use
+    any method; documented is `method` alone. `body_optional`: an empty body is the same as ``{}``.
+    Fields are only ever appended.
+    """
+
+    name: str
+    method: str
+    path: str
+    scope: str
+    request: type[msgspec.Struct] | None
+    response: Any
+    errors: tuple[Code, ...]
+    summary: str
+    description: str
+    status: int = 200
+    streaming: bool = False
+    route_class: RouteClass = RouteClass.READ
+    any_method: bool = False
+    body_optional: bool = False
+    max_body_bytes: int | None = None
+    handler: Handler | None = None
+
+
+def operation(
+    method: str,
+    path: str,
+    *,
+    scope: str,
+    route_class: RouteClass,
+    errors: tuple[Code, ...] = (),
+    status: int = 200,
+    any_method: bool = False,
+    body_optional: bool = False,
+    max_body_bytes: int | None = None,
+    also: tuple[str, ...] = (),
+) -> Callable[[_F], _F]:
+    """Declare the method below as an operation; `also` lists further paths that existing clients use.
+
+    Request, response, summary and description come from the method's annotations and docstring.
+    """
+
+    def mark(handler: _F) -> _F:
+        handler.__dict__["__operation__"] = {
+            "method": method,
+            "paths": (path, *also),
+            "scope": scope,
+            "route_class": route_class,
+            "errors": errors,
+            "status": status,
+            "any_method": any_method,
+            "body_optional": body_optional,
+            "max_body_bytes": max_body_bytes,
+        }
+        return handler
+
+    return mark
+
+
+def operations_of(group: str, handlers: object) -> list[Operation]:
+    """The operations that the class (or an instance, then bound to it) of handlers declares, in source order."""
+    owner = handlers if inspect.isclass(handlers) else type(handlers)
+    found: list[Operation] = []
+    for verb, function in vars(owner).items():
+        declared = getattr(function, "__operation__", None)
+        if declared is None:
+            continue
+        hints = typing.get_type_hints(function)
+        response = hints.pop("return")
+        request = next((kind for kind in hints.values() if kind is not Call), None)
+        summary, _, description = (inspect.getdoc(function) or "").partition("\n")
+        if not summary:
+            raise TypeError(f"operation {group}.{verb} has no docstring to take its summary from")
+        facts = {key: value for key, value in declared.items() if key != "paths"}
+        found.extend(
+            Operation(
+                name=f"{group}.{verb}" if number == 0 else f"{group}.{verb}.{number}",
+                path=path,
+                request=request,
+                response=response,
+                summary=summary,
+                description=description.partition("Raises:")[0].strip(),
+                handler=None if handlers is owner else getattr(handlers, verb),
+                **facts,
+            )
+            for number, path in enumerate(declared["paths"])
+        )
+    return found
+
+
+def check_unique(operations: Iterable[Operation]) -> None:
+    """Refuse two operations of one name or one method and path: a fault of the program, found at start."""
+    seen: set[tuple[str, ...]] = set()
+    for one in operations:
+        for identity in ((one.name,), (one.method, one.path)):
+            if identity in seen:
+                raise ValueError(f"declared twice: {' '.join(identity)}")
+            seen.add(identity)

@@ -1,0 +1,1 @@
+"""The use cases. They hold all policy, know no protocol and no backend."""

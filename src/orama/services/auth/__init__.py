@@ -1,0 +1,1 @@
+"""Who is calling: wallets, tokens, keys, namespaces."""

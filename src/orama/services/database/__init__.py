@@ -1,0 +1,1 @@
+"""SQL for tenants: building, limiting and rendering statements."""

@@ -1,0 +1,1 @@
+"""Shipped with the package: conformance suites for the ports, and fakes that pass them."""

@@ -35,7 +35,10 @@ class Request(msgspec.Struct, gc=False):
 
 
 class Reply(msgspec.Struct, gc=False):
-    """What a driver writes to its connection. `headers` never hold content-length, date or connection: those are the driver's."""
+    """What a driver writes to its connection.
+
+    `headers` never hold content-length, date or connection: those are the driver's.
+    """
 
     status: int
     body: bytes

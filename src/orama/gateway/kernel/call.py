@@ -11,16 +11,16 @@ from orama.domain.identity import Principal
 from orama.errors import Unauthenticated
 
 if TYPE_CHECKING:
-    from orama.gateway.kernel.operation import Operation
+    from orama.gateway.kernel.route import Route
 
 
 class Request(msgspec.Struct, gc=False):
     """What a driver read from its connection.
 
-    `path` is as sent, still percent-encoded, without the query. `query` is the raw query string. Header names are
-    lower case; a name that came twice is joined with a comma, and refused earlier if that would be ambiguous.
-    `body` is whole and bounded. `peer` is the address of the connection's other end, `client` the one behind trusted
-    proxies.
+    `path` is as sent, still percent-encoded, without the query; `query` is the raw query string. Header names are in
+    lower case; a header that came twice has its values joined by a comma, and those where that would be ambiguous
+    were refused by the driver. `body` is whole and within the limit. `peer` is the address at the connection's other
+    end, `client` the one behind trusted proxies, `forwarded` whether an untrusted peer claimed to speak for another.
     """
 
     method: str
@@ -30,14 +30,14 @@ class Request(msgspec.Struct, gc=False):
     body: bytes
     peer: str
     client: str
-    scheme: str = "http"
-    upgrade: bool = False
+    forwarded: bool = False
 
 
 class Reply(msgspec.Struct, gc=False):
     """What a driver writes to its connection.
 
-    `headers` never hold content-length, date or connection: those are the driver's.
+    `headers` are names in lower case with their values, and never content-length, date or connection: those are the
+    driver's. With `stream` set, `body` is empty.
     """
 
     status: int
@@ -51,34 +51,36 @@ class Call:
     """The state of one request: what stages learn about it, and what handlers may ask.
 
     `started` and `deadline` are monotonic seconds. `principal` is None until authenticated, and stays None for
-    anonymous callers of public operations.
+    anonymous callers of public operations. `trace_id` is that of a valid ``traceparent``, for logs and backends.
     """
 
     __slots__ = (
         "arguments",
         "deadline",
         "error_code",
-        "operation",
+        "expired",
+        "headers",
         "path_values",
         "principal",
-        "rate_headers",
         "request",
         "request_id",
+        "route",
         "started",
         "trace_id",
     )
 
-    def __init__(self, request: Request, started: float) -> None:
+    def __init__(self, request: Request, started: float, route: Route) -> None:
         self.request = request
         self.started = started
+        self.route = route
         self.deadline = 0.0
+        self.expired = False
         self.request_id = ""
         self.trace_id: str | None = None
-        self.operation: Operation | None = None
         self.path_values: dict[str, str] | None = None
         self.principal: Principal | None = None
         self.arguments: msgspec.Struct | None = None
-        self.rate_headers: list[tuple[str, str]] | None = None
+        self.headers: list[tuple[str, str]] = []
         self.error_code: str | None = None
 
     @property

@@ -62,6 +62,11 @@ class Operation(msgspec.Struct, frozen=True):
     max_body_bytes: int | None = None
     handler: Handler | None = None
 
+    @property
+    def group(self) -> str:
+        """The first part of the name."""
+        return self.name.partition(".")[0]
+
 
 def operation(
     method: str,

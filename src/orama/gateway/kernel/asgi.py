@@ -1,0 +1,110 @@
+"""The ASGI driver: the same pipeline for whatever speaks ASGI, large bodies and WebSockets among them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from http import HTTPStatus
+from typing import Any
+
+from orama.errors import InvalidArgument, OramaError, TooLarge
+from orama.gateway.kernel.call import Reply, Request
+from orama.gateway.kernel.client_address import ClientAddress
+from orama.gateway.kernel.framing import Headers
+from orama.gateway.kernel.limits import HttpLimits
+from orama.gateway.kernel.pipeline import Pipeline
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+_POLICY_VIOLATION = 1008
+
+
+class ClientGone(Exception):
+    """The caller hung up in the middle of its body: there is nobody to answer."""
+
+
+class AsgiDriver:
+    """An ASGI 3 application around the pipeline."""
+
+    def __init__(self, pipeline: Pipeline, limits: HttpLimits, addresses: ClientAddress) -> None:
+        self._pipeline = pipeline
+        self._limits = limits
+        self._addresses = addresses
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection scope."""
+        if scope["type"] == "http":
+            await self._serve(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": _POLICY_VIOLATION})
+        elif scope["type"] == "lifespan":
+            # The composition root opens and closes the node; a server that insists is told that all is well.
+            while (await receive())["type"] != "lifespan.shutdown":
+                await send({"type": "lifespan.startup.complete"})
+            await send({"type": "lifespan.shutdown.complete"})
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        peer = scope["client"][0] if scope.get("client") else ""
+        fields = Headers()
+        try:
+            for name, value in scope["headers"]:
+                fields.add(name, value)
+            fields.check("1.1")
+            request = self._request(scope, fields.values, peer)
+            request.body = await self._body(request, receive)
+        except ClientGone:
+            return
+        except OramaError as error:
+            unread = Request(scope["method"], "?", "", fields.values, b"", peer, peer)
+            await _send(send, self._pipeline.refuse(unread, error), head_only=scope["method"] == "HEAD")
+            return
+        reply = await self._pipeline.run(request)
+        await _send(send, reply, head_only=request.method == "HEAD")
+
+    def _request(self, scope: Scope, headers: dict[str, str], peer: str) -> Request:
+        raw_path = scope.get("raw_path") or scope["path"].encode()
+        trusted = self._addresses.trusts(peer)
+        forwarded = "x-forwarded-for" in headers or "forwarded" in headers
+        return Request(
+            method=scope["method"],
+            path=raw_path.decode("latin-1"),
+            query=scope["query_string"].decode("latin-1"),
+            headers=headers,
+            body=b"",
+            peer=peer,
+            client=self._addresses.behind(peer, headers) if trusted and forwarded else peer,
+            forwarded=forwarded and not trusted,
+        )
+
+    async def _body(self, request: Request, receive: Receive) -> bytes:
+        """The whole body, bounded by the operation's limit."""
+        route, _ = self._pipeline.router.match(request.method, request.path)
+        limit = route.max_body_bytes
+        declared = request.headers.get("content-length", "0")
+        if not declared.isdigit():
+            raise InvalidArgument("Content-Length is not a number", reason="framing")
+        parts: list[bytes] = []
+        size = int(declared)
+        received = 0
+        while size <= limit:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGone
+            parts.append(message.get("body", b""))
+            received += len(parts[-1])
+            size = max(size, received)
+            if not message.get("more_body", False):
+                return b"".join(parts)
+        raise TooLarge(f"the request body is larger than {limit} bytes", reason="body_too_large")
+
+
+async def _send(send: Send, reply: Reply, *, head_only: bool) -> None:
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers]
+    if reply.status != HTTPStatus.NO_CONTENT:  # RFC 9110 §8.6: no length on 204
+        headers.append((b"content-type", reply.content_type.encode("latin-1")))
+        headers.append((b"content-length", str(len(reply.body)).encode("ascii")))
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if head_only else reply.body})

@@ -1,0 +1,383 @@
+"""The HTTP/1.1 driver: small JSON operations straight from the parser, everything else through ASGI on the same port.
+
+It extends uvicorn's protocol class, whose handshake and streaming serve WebSockets and large bodies, with what no stock
+server has: absolute deadlines, caps before the parser's own, strict framing, and replies in order when requests are
+pipelined. It uses attributes that uvicorn does not promise (`cycle`, `scope`, `on_*`): the version is pinned, and
+`tests/api/test_http1*.py` holds this class to it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Any, Final, cast
+
+import httptools
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
+
+from orama.errors import InvalidArgument, OramaError, TooLarge, Unavailable
+from orama.gateway.kernel.call import Reply, Request
+from orama.gateway.kernel.client_address import ClientAddress
+from orama.gateway.kernel.connections import ConnectionTable
+from orama.gateway.kernel.framing import Headers, split_target
+from orama.gateway.kernel.http1_reply import ReplyWriter
+from orama.gateway.kernel.limits import HttpLimits
+from orama.gateway.kernel.pipeline import Pipeline
+
+_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+# Framing of a chunked body may cost this many times the body itself before it is taken for an attack.
+_CHUNKING_OVERHEAD: Final = 8
+
+
+class Http1Services:
+    """What all connections of a listener share."""
+
+    def __init__(
+        self, pipeline: Pipeline, limits: HttpLimits, addresses: ClientAddress, connections: ConnectionTable
+    ) -> None:
+        self.pipeline = pipeline
+        self.limits = limits
+        self.addresses = addresses
+        self.connections = connections
+        self.writer = ReplyWriter()
+
+
+class Http1Protocol(HttpToolsProtocol):
+    """One connection.
+
+    It is always in one phase, and each phase has its deadline: `idle` between requests, `head` from a request's first
+    byte, `body` until its last, `busy` while replies are owed, `closing` while the rest of a refused request is thrown
+    away. Requests that come ahead of their turn wait in a queue; reading pauses while it is full.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+        *,
+        services: Http1Services,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        # uvicorn asks its parser to tolerate data after a close; a fresh one does not.
+        self.parser = httptools.HttpRequestParser(self)
+        self._services = services
+        self._limits = services.limits
+        self._now = self.loop.time
+        self._phase = "head"
+        self._phase_since = 0.0
+        self._stalled_since: float | None = None
+        self._waiting: deque[tuple[Request, bool] | tuple[RequestResponseCycle, Any]] = deque()
+        self._task: asyncio.Task[None] | None = None
+        self._streaming = False
+        self._receiving = False
+        self._peer = ""
+        self._trusted_peer = False
+        self._closing = False
+        self._begin()
+
+    def _begin(self) -> None:
+        """Forget the last message."""
+        self._target = b""
+        self._fields = Headers()
+        self._field_count = 0
+        self._field_bytes = 0
+        self._head_done = False
+        self._raw_bytes = 0
+        self._body: list[bytes] = []
+        self._body_bytes = 0
+        self._body_limit = self._limits.max_body_bytes
+        self._via_asgi = False
+
+    # ── connection ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Admit the connection, or say that the node is full."""
+        super().connection_made(cast("asyncio.Transport", transport))
+        self._peer = self.client[0] if self.client else ""
+        self._trusted_peer = self._services.addresses.trusts(self._peer)
+        self._enter("head")
+        if not self._services.connections.admit(self, self._peer):
+            self._refuse(Unavailable("too many connections", reason="too_many_connections", retry_after_s=1))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the work whose answer nobody will read."""
+        self._services.connections.release(self)
+        self._closing = True
+        self._waiting.clear()
+        if self._task is not None:
+            self._task.cancel()
+        super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        """Close once every reply that is owed has been written."""
+        self._closing = True
+        if not self._busy():
+            self.transport.close()
+        elif self._streaming:
+            self.cycle.keep_alive = False
+
+    def pause_writing(self) -> None:
+        """Stop reading from a client that does not read."""
+        self._stalled_since = self._now()
+        super().pause_writing()
+        self.flow.pause_reading()
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        self._stalled_since = None
+        super().resume_writing()
+        self.flow.resume_reading()
+
+    def _enter(self, phase: str) -> None:
+        self._phase = phase
+        self._phase_since = self._now()
+
+    def check_deadlines(self, now: float) -> None:
+        """Cut or refuse the connection if its phase has lasted too long."""
+        limits, spent = self._limits, now - self._phase_since
+        if self._stalled_since is not None and now - self._stalled_since > limits.write_stall_s:
+            self.transport.abort()
+        elif self._phase == "idle" and spent > limits.idle_s:
+            self.transport.close()
+        elif self._phase == "closing" and spent > limits.linger_s:
+            self.transport.abort()
+        elif self._phase == "head" and spent > limits.header_timeout_s:
+            self._refuse_late("the request's headers took too long")
+        elif self._phase == "body" and self._raw_bytes < (spent - limits.body_grace_s) * limits.min_body_rate:
+            self._refuse_late("the request's body came too slowly")
+
+    def _refuse_late(self, text: str) -> None:
+        if self._phase == "head" and not self._raw_bytes:
+            self.transport.close()  # nothing was asked, so nothing is answered
+        else:
+            self._refuse(InvalidArgument(text, reason="request_timeout", http_status=408))
+
+    # ── parsing ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser."""
+        if self._phase == "closing":
+            return
+        if self._phase == "idle":
+            self._enter("head")
+        self._raw_bytes += len(data)
+        if not self._head_done and self._raw_bytes > self._head_allowance(data):
+            self._refuse(_too_many_headers(self._limits))
+            return
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            if self._via_asgi and self._should_upgrade():
+                self._services.connections.release(self)
+                self.handle_websocket_upgrade()
+            elif self._phase != "closing":
+                self._refuse(InvalidArgument("this upgrade is not offered here", reason="upgrade"))
+        except httptools.HttpParserCallbackError as wrapped:
+            cause = wrapped.__context__
+            if not isinstance(cause, OramaError):
+                raise
+            self._refuse(cause)
+        except httptools.HttpParserError:
+            if self._phase != "closing" and not self._closing:
+                self._refuse(InvalidArgument("malformed HTTP request", reason="malformed_request"))
+
+    def _head_allowance(self, data: bytes) -> int:
+        """Bytes a request may take before its headers end, and what of `data` may belong to the one before."""
+        return self._limits.max_header_bytes + self._limits.max_request_line_bytes + len(data)
+
+    def on_message_begin(self) -> None:
+        """A request's first byte."""
+        self._begin()
+        self._receiving = True
+        if not self._busy():
+            self._enter("head")
+
+    def on_url(self, url: bytes) -> None:
+        """Part of the request target."""
+        self._target += url
+        if len(self._target) > self._limits.max_request_line_bytes:
+            raise InvalidArgument(
+                f"the request target is longer than {self._limits.max_request_line_bytes} bytes",
+                reason="target_too_long",
+                http_status=414,
+            )
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One header line, or a trailer, which counts and is dropped."""
+        self._field_count += 1
+        self._field_bytes += len(name) + len(value)
+        if self._field_count > self._limits.max_headers or self._field_bytes > self._limits.max_header_bytes:
+            raise _too_many_headers(self._limits)
+        if not self._head_done:
+            self._fields.add(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Judge the framing, choose the way, and say so early if the body is too large."""
+        self._head_done = True
+        length = self._fields.check(self.parser.get_http_version())
+        headers = self._fields.values
+        method = self.parser.get_method().decode("ascii")
+        path, self._query = split_target(self._target.decode("ascii"), headers.get("host", ""))
+        self._path = path
+        route, _ = self._services.pipeline.router.match(method, path)
+        self._via_asgi = route.operation.streaming or (self.parser.should_upgrade() and self._should_upgrade())
+        if self._via_asgi:
+            self._hand_over(headers)
+            return
+        self._body_limit = route.max_body_bytes
+        if length is not None and length > self._body_limit:
+            raise _too_large(self._body_limit)
+        if not self._busy():
+            if "expect" in headers and length != 0:
+                self.transport.write(_CONTINUE)
+            self._enter("body")
+
+    def _hand_over(self, headers: dict[str, str]) -> None:
+        """Let uvicorn's ASGI cycle serve this message; it starts when its turn comes."""
+        super().on_message_begin()
+        self.url = self._target
+        self.headers.extend((name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items())
+        self.expect_100_continue = "expect" in headers
+        self.cycle = cast("RequestResponseCycle", None)  # uvicorn's own queue stays empty: `_waiting` keeps the order
+        super().on_headers_complete()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        if self._busy():
+            self._waiting.append((cycle, app))
+            self.flow.pause_reading()
+            return
+        self._streaming = True
+        self._enter("busy")
+        super()._start_asgi_task(cycle, app)
+
+    def on_body(self, body: bytes) -> None:
+        """Part of the body."""
+        if self._via_asgi:
+            super().on_body(body)
+            return
+        self._body_bytes += len(body)
+        if self._body_bytes > self._body_limit or self._raw_bytes > self._raw_limit():
+            raise _too_large(self._body_limit)
+        self._body.append(body)
+
+    def _raw_limit(self) -> int:
+        return self._limits.max_header_bytes + _CHUNKING_OVERHEAD * max(self._body_limit, self._limits.max_body_bytes)
+
+    def on_message_complete(self) -> None:
+        """A whole request: answer it now, or after those before it."""
+        self._receiving = False
+        self._raw_bytes = 0
+        if self._via_asgi:
+            super().on_message_complete()
+            return
+        headers = self._fields.values
+        forwarded = "x-forwarded-for" in headers or "forwarded" in headers
+        request = Request(
+            self.parser.get_method().decode("ascii"),
+            self._path,
+            self._query,
+            headers,
+            self._body[0] if len(self._body) == 1 else b"".join(self._body),
+            self._peer,
+            self._services.addresses.behind(self._peer, headers) if self._trusted_peer and forwarded else self._peer,
+            forwarded and not self._trusted_peer,
+        )
+        keep_alive = self.parser.should_keep_alive() and self.parser.get_http_version() == "1.1"
+        if self._busy():
+            self._waiting.append((request, keep_alive))
+            if len(self._waiting) >= self._limits.max_pipelined:
+                self.flow.pause_reading()
+        else:
+            self._start(request, keep_alive)
+
+    # ── replying ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _busy(self) -> bool:
+        """Whether replies are owed."""
+        return self._task is not None or self._streaming or bool(self._waiting)
+
+    def _start(self, request: Request, keep_alive: bool) -> None:
+        self._enter("busy")
+        task = self.loop.create_task(self._serve(request, keep_alive))
+        self._task = task
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def _serve(self, request: Request, keep_alive: bool) -> None:
+        reply = await self._services.pipeline.run(request)
+        self._task = None
+        if self.transport.is_closing():
+            return
+        keep_alive = keep_alive and not self._closing
+        self._write(reply, keep_alive=keep_alive, head_only=request.method == "HEAD")
+        self.server_state.total_requests += 1
+        if not keep_alive:
+            self._closing = True
+            self.transport.close()
+        else:
+            self._next()
+
+    def on_response_complete(self) -> None:
+        """An ASGI reply has been written."""
+        self._streaming = False
+        super().on_response_complete()
+        if not self.transport.is_closing():
+            self._unset_keepalive_if_required()  # the table's deadlines stand in for uvicorn's timer
+            self._next()
+
+    def _next(self) -> None:
+        """Serve the request whose turn it is, or wait for one."""
+        if not self._waiting:
+            self._enter(("body" if self._head_done else "head") if self._receiving else "idle")
+            return
+        request, extra = self._waiting.popleft()
+        if isinstance(request, Request):
+            self._start(request, cast("bool", extra))
+        else:
+            self._start_asgi_task(request, extra)
+        if len(self._waiting) < self._limits.max_pipelined // 2:
+            self.flow.resume_reading()
+
+    def _refuse(self, error: OramaError) -> None:
+        """Answer what could not be read, then hang up without losing the answer.
+
+        Closing at once while the client still sends would make its kernel throw our reply away, so the connection is
+        half closed and the rest is read and dropped for a while.
+        """
+        if self._phase == "closing" or self.transport.is_closing():
+            return
+        headers = self._fields.values
+        request = Request("?", "?", "", headers, b"", self._peer, self._peer)
+        reply = self._services.pipeline.refuse(request, error)
+        self._closing = True
+        self._waiting.clear()
+        self._enter("closing")
+        if self._task is None and not self._streaming:
+            self._write(reply, keep_alive=False, head_only=False)
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        else:
+            self.transport.close()
+
+    def _write(self, reply: Reply, *, keep_alive: bool, head_only: bool) -> None:
+        self.transport.write(
+            self._services.writer.encode(
+                reply, self.server_state.default_headers, keep_alive=keep_alive, head_only=head_only
+            )
+        )
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(f"the request body is larger than {limit} bytes", reason="body_too_large")
+
+
+def _too_many_headers(limits: HttpLimits) -> InvalidArgument:
+    return InvalidArgument(
+        f"too many headers: at most {limits.max_headers}, together {limits.max_header_bytes} bytes",
+        reason="headers_too_large",
+        http_status=431,
+    )

@@ -1,0 +1,145 @@
+"""The life of a request: one function over a tuple of stages. Every driver calls it, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from orama.contracts.clock import Clock
+from orama.errors import Cancelled, Deadline, Internal, OramaError
+from orama.gateway.kernel.call import Call, Reply, Request
+from orama.gateway.kernel.in_flight import InFlight
+from orama.gateway.kernel.operation import RouteClass
+from orama.gateway.kernel.problem import problem
+from orama.gateway.kernel.route import Router
+
+
+class Stage(Protocol):
+    """One concern of every request."""
+
+    def __call__(self, call: Call) -> Awaitable[None] | None:
+        """Look at the call before its handler; raise an `OramaError` to end it here.
+
+        An awaitable is returned only when there is something to wait for: most requests never do.
+        """
+        ...
+
+
+class Observer(Protocol):
+    """Something that sees every finished call, also the refused ones."""
+
+    def finished(self, call: Call, reply: Reply, duration_s: float) -> None:
+        """Take note. Must not raise and must not wait."""
+        ...
+
+    def failed(self, call: Call, cause: BaseException) -> None:
+        """Take note of the private cause of an error, before `finished`."""
+        ...
+
+
+class Pipeline:
+    """Runs calls. Holds no state of any request.
+
+    Args:
+        router: finds the operation.
+        marks: what every reply carries, even one to bytes that were no request; these stages cannot fail.
+        stages: what else happens before the handler, in this order.
+        observers: who sees the finished call, in this order.
+        in_flight: the calls under way, with their deadlines.
+        clock: measures durations.
+        request_timeout_s: how long a call may take from its last byte read to its first byte written.
+    """
+
+    def __init__(
+        self,
+        router: Router,
+        marks: Sequence[Stage],
+        stages: Sequence[Stage],
+        observers: Sequence[Observer],
+        in_flight: InFlight,
+        clock: Clock,
+        *,
+        request_timeout_s: float,
+    ) -> None:
+        self.router = router
+        self._marks = tuple(marks)
+        self._stages = (*marks, *stages)
+        self._observers = tuple(observers)
+        self._in_flight = in_flight
+        self._monotonic = clock.monotonic
+        self._request_timeout_s = request_timeout_s
+        self._encode = msgspec.json.Encoder().encode
+
+    async def run(self, request: Request) -> Reply:
+        """Answer `request`. Errors are replies, too; only cancellation by the driver is raised."""
+        started = self._monotonic()
+        call = Call(request, started, self.router.unknown)
+        call.deadline = started + self._request_timeout_s
+        self._in_flight.enter(call)
+        try:
+            reply = await self._answer(call)
+        except OramaError as error:
+            reply = self._error_reply(call, error)
+        except asyncio.CancelledError:
+            if not call.expired:
+                self._finish(call, self._error_reply(call, Cancelled("the caller went away")))
+                raise
+            # The cancellation was our own and ends here.
+            if (task := asyncio.current_task()) is not None:
+                task.uncancel()
+            reply = self._error_reply(call, _deadline_error(call, self._request_timeout_s))
+        except Exception as fault:  # noqa: BLE001  the last net: whatever a handler lets through is our fault, logged whole
+            reply = self._error_reply(call, Internal("internal error"), fault)
+        finally:
+            self._in_flight.leave(call)
+        self._finish(call, reply)
+        return reply
+
+    def refuse(self, request: Request, error: OramaError) -> Reply:
+        """The reply to a request that a driver could not even read; logged and counted like any other."""
+        call = Call(request, self._monotonic(), self.router.unknown)
+        for mark in self._marks:
+            mark(call)
+        reply = self._error_reply(call, error)
+        self._finish(call, reply)
+        return reply
+
+    async def _answer(self, call: Call) -> Reply:
+        for stage in self._stages:
+            waiting = stage(call)
+            if waiting is not None:
+                await waiting
+        route = call.route
+        result: Any
+        if call.arguments is None:
+            result = await route.handler(call)
+        else:
+            result = await route.handler(call, call.arguments)
+        if type(result) is Reply:
+            return result
+        return Reply(route.operation.status, self._encode(result), headers=[])
+
+    def _error_reply(self, call: Call, error: OramaError, fault: BaseException | None = None) -> Reply:
+        call.error_code = error.code.label
+        cause = fault or error.__cause__ or (error if isinstance(error, Internal) else None)
+        if cause is not None:
+            for observer in self._observers:
+                observer.failed(call, cause)
+        return problem(error, call.request_id)
+
+    def _finish(self, call: Call, reply: Reply) -> None:
+        reply.headers.extend(call.headers)
+        duration_s = self._monotonic() - call.started
+        for observer in self._observers:
+            observer.finished(call, reply, duration_s)
+
+
+def _deadline_error(call: Call, timeout_s: float) -> Deadline:
+    if call.route.operation.route_class is RouteClass.WRITE:
+        return Deadline(
+            f"no answer within {timeout_s:g} s; the write may or may not have happened", reason="outcome_unknown"
+        )
+    return Deadline(f"no answer within {timeout_s:g} s", reason="request_timeout")

@@ -9,6 +9,8 @@ from __future__ import annotations
 import sys
 import threading
 from collections import deque
+from collections.abc import MutableMapping
+from datetime import UTC, datetime
 from typing import Any, BinaryIO, Final, Literal, TextIO
 
 import msgspec
@@ -74,7 +76,7 @@ def make_logger(writer: LogWriter, clock: Clock, *, level: Level, log_format: Fo
     """The node's logger for events: ``logger.info("opened", port=6001)``."""
     render: Any = _render_json if log_format == "json" else structlog.dev.ConsoleRenderer(colors=False)
 
-    def stamp(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+    def stamp(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         return {"timestamp": rfc3339(clock.now()), **event}
 
     return structlog.wrap_logger(
@@ -91,8 +93,6 @@ def make_logger(writer: LogWriter, clock: Clock, *, level: Level, log_format: Fo
 
 def rfc3339(unix_s: float) -> str:
     """A moment as RFC 3339 in UTC with milliseconds."""
-    from datetime import UTC, datetime
-
     return datetime.fromtimestamp(unix_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

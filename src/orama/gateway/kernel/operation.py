@@ -40,7 +40,7 @@ class Operation(msgspec.Struct, frozen=True):
     `name` is ``group.verb`` (``cache.get``), stable, and the name of the metric label. `path` may hold ``{name}``
     segments. `scope` is `PUBLIC`, `CREDENTIAL` or a scope that the credential must cover. `request` is decoded from
     the JSON body of POST and PUT, and from the query of GET and DELETE; segments of the path fill fields of the same
-    name. `response` None means that the handler returns a finished `Reply`. `any_method`: existing clients may use
+    name. `response` is the type of a successful reply's body, `media_type` its form. `any_method`: existing clients may use
     any method; documented is `method` alone. `body_optional`: an empty body is the same as ``{}``.
     Fields are only ever appended.
     """
@@ -61,6 +61,7 @@ class Operation(msgspec.Struct, frozen=True):
     body_optional: bool = False
     max_body_bytes: int | None = None
     handler: Handler | None = None
+    media_type: str = "application/json"
 
     @property
     def group(self) -> str:
@@ -80,10 +81,14 @@ def operation(
     body_optional: bool = False,
     max_body_bytes: int | None = None,
     also: tuple[str, ...] = (),
+    streaming: bool = False,
+    media_type: str = "application/json",
+    response: Any = None,
 ) -> Callable[[_F], _F]:
     """Declare the method below as an operation; `also` lists further paths that existing clients use.
 
-    Request, response, summary and description come from the method's annotations and docstring.
+    Request, response, summary and description come from the method's annotations and docstring; `response` says what
+    the body of a finished `Reply` is.
     """
 
     def mark(handler: _F) -> _F:
@@ -97,6 +102,9 @@ def operation(
             "any_method": any_method,
             "body_optional": body_optional,
             "max_body_bytes": max_body_bytes,
+            "streaming": streaming,
+            "media_type": media_type,
+            "response": response,
         }
         return handler
 
@@ -112,18 +120,18 @@ def operations_of(group: str, handlers: object) -> list[Operation]:
         if declared is None:
             continue
         hints = typing.get_type_hints(function)
-        response = hints.pop("return")
+        returned = hints.pop("return")
         request = next((kind for kind in hints.values() if kind is not Call), None)
         summary, _, description = (inspect.getdoc(function) or "").partition("\n")
         if not summary:
             raise TypeError(f"operation {group}.{verb} has no docstring to take its summary from")
-        facts = {key: value for key, value in declared.items() if key != "paths"}
+        facts = {key: value for key, value in declared.items() if key not in ("paths", "response")}
         found.extend(
             Operation(
                 name=f"{group}.{verb}" if number == 0 else f"{group}.{verb}.{number}",
                 path=path,
                 request=request,
-                response=response,
+                response=declared["response"] or returned,
                 summary=summary,
                 description=description.partition("Raises:")[0].strip(),
                 handler=None if handlers is owner else getattr(handlers, verb),

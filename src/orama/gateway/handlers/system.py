@@ -1,0 +1,126 @@
+"""What the node says about itself: to people, to load balancers, to Prometheus, to tools."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from orama.domain.duration import format_duration
+from orama.errors import Code, PermissionDenied
+from orama.gateway.kernel.call import Call, Reply
+from orama.gateway.kernel.client_address import Network, within
+from orama.gateway.kernel.operation import PUBLIC, RouteClass, operation
+from orama.services.health import HealthService
+from orama.telemetry.log import rfc3339
+from orama.telemetry.metrics import CONTENT_TYPE
+from orama.wire.system import Health, NetworkStatus, Readiness, Server, ServiceStatus, Status, Version
+
+
+class SystemHandlers:
+    """Args are what the answers are made from.
+
+    `metrics` renders Prometheus' text; `metrics_networks` says who may read it. `openapi` is the encoded document.
+    `node_id` names this node.
+    """
+
+    def __init__(
+        self,
+        health: HealthService,
+        metrics: Callable[[], bytes],
+        metrics_networks: tuple[Network, ...],
+        openapi: Callable[[], bytes],
+        *,
+        node_id: str,
+        version: str,
+    ) -> None:
+        self._health = health
+        self._metrics = metrics
+        self._metrics_networks = metrics_networks
+        self._openapi = openapi
+        self._node_id = node_id
+        self._version = version
+        self._encoded_health = (-1, b"")
+
+    @operation(
+        "GET",
+        "/health",
+        also=("/v1/health",),
+        scope=PUBLIC,
+        route_class=RouteClass.SYSTEM,
+        any_method=True,
+        response=Health,
+    )
+    async def health(self, call: Call) -> Reply:
+        """Whether the process lives. Always 200 while it can answer at all."""
+        second = int(self._health.uptime_s)
+        if self._encoded_health[0] != second:
+            body = Health("ok", self._server(status="ok"))
+            self._encoded_health = (second, msgspec.json.encode(body))
+        return Reply(200, self._encoded_health[1], headers=[])
+
+    @operation("GET", "/ready", scope=PUBLIC, route_class=RouteClass.SYSTEM, errors=(Code.UNAVAILABLE,))
+    async def ready(self, call: Call) -> Readiness:
+        """Whether the node wants traffic. 503 while it shuts down, or while no request could be authorised."""
+        await self._health.check_ready()
+        return Readiness("ready")
+
+    @operation("GET", "/v1/status", also=("/status",), scope=PUBLIC, route_class=RouteClass.SYSTEM, any_method=True)
+    async def status(self, call: Call) -> Status:
+        """Each service of the node, really probed, at most once a second."""
+        probed = await self._health.probe()
+        services = {
+            name: ServiceStatus(
+                status="ok" if one.error is None else "down",
+                latency_ms=round(one.latency_s * 1000, 3),
+                error=msgspec.UNSET if one.error is None else one.error,
+            )
+            for name, one in probed.services.items()
+        }
+        network = NetworkStatus(
+            node_id=self._node_id,
+            peer_id=self._node_id,
+            connected=True,
+            peer_count=0,
+            database_size=probed.database_bytes,
+            uptime=int(self._health.uptime_s * 1e9),
+        )
+        healthy = all(one.error is None for one in probed.services.values())
+        return Status("ok" if healthy else "degraded", self._server(), network, services)
+
+    @operation("GET", "/v1/version", scope=PUBLIC, route_class=RouteClass.SYSTEM, any_method=True)
+    async def version(self, call: Call) -> Version:
+        """What is running, and since when."""
+        server = self._server()
+        return Version(self._version, "dev", "dev", server.started_at, server.uptime)
+
+    @operation(
+        "GET",
+        "/metrics",
+        scope=PUBLIC,
+        route_class=RouteClass.SYSTEM,
+        errors=(Code.PERMISSION_DENIED,),
+        media_type="text/plain",
+        response=str,
+    )
+    async def metrics(self, call: Call) -> Reply:
+        """The node's metrics in Prometheus' text format, for the networks that the configuration names."""
+        request = call.request
+        if request.forwarded or not within(request.client, self._metrics_networks):
+            raise PermissionDenied(
+                "metrics are for the networks in metrics.networks of the configuration", reason="network_not_allowed"
+            )
+        return Reply(200, self._metrics(), CONTENT_TYPE, headers=[])
+
+    @operation("GET", "/v1/openapi.json", scope=PUBLIC, route_class=RouteClass.SYSTEM, response=dict[str, Any])
+    async def openapi(self, call: Call) -> Reply:
+        """This document: every operation with its requests, replies and errors, in OpenAPI 3.1."""
+        return Reply(200, self._openapi(), headers=[])
+
+    def _server(self, status: str | None = None) -> Server:
+        return Server(
+            started_at=rfc3339(self._health.started_at),
+            uptime=format_duration(self._health.uptime_s),
+            status=msgspec.UNSET if status is None else status,
+        )

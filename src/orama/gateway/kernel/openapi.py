@@ -1,0 +1,112 @@
+"""The OpenAPI 3.1 document, generated from the operations: what it says is what the gateway does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Any, Final
+
+import msgspec
+
+from orama.errors import Code
+from orama.gateway.kernel.operation import CREDENTIAL, PUBLIC, Operation, RouteClass
+from orama.wire.problem import Problem
+
+_REF: Final = "#/components/schemas/{name}"
+_PARAMETER: Final = re.compile(r"\{(\w+)\}")
+
+# What any request can meet on its way, before its handler.
+_ALWAYS: Final = (Code.INVALID_ARGUMENT, Code.INTERNAL, Code.DEADLINE)
+_WITH_BODY: Final = (Code.TOO_LARGE,)
+_WITH_CREDENTIAL: Final = (Code.UNAUTHENTICATED, Code.PERMISSION_DENIED, Code.UNAVAILABLE)
+
+
+def openapi_document(operations: Iterable[Operation], *, version: str) -> dict[str, Any]:
+    """The document as JSON values."""
+    table = list(operations)
+    types: list[Any] = [Problem]
+    for one in table:
+        types.append(one.response)
+        if one.request is not None:
+            types.append(one.request)
+    schemas, components = msgspec.json.schema_components(types, ref_template=_REF)
+    schema_of = {id(kind): schema for kind, schema in zip(types, schemas, strict=True)}
+    paths: dict[str, dict[str, Any]] = {}
+    for one in table:
+        paths.setdefault(one.path, {})[one.method.lower()] = _operation(one, schema_of, components)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Orama",
+            "version": version,
+            "summary": "SQL, cache, storage, pub/sub, functions and wallet sign-in behind one gateway.",
+            "license": {"name": "Apache-2.0"},
+        },
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "securitySchemes": {
+                "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+                "bearer": {"type": "http", "scheme": "bearer", "description": "A JWT or an API key."},
+            },
+        },
+    }
+
+
+def _operation(one: Operation, schema_of: dict[int, Any], components: dict[str, Any]) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "operationId": one.name,
+        "tags": [one.group],
+        "summary": one.summary,
+        "responses": _responses(one, schema_of[id(one.response)]),
+        "security": [] if one.scope == PUBLIC else [{"apiKey": []}, {"bearer": []}],
+        "x-scope": one.scope,
+    }
+    if one.description:
+        document["description"] = one.description
+    names = _PARAMETER.findall(one.path)
+    if one.request is not None and one.method in ("POST", "PUT", "PATCH"):
+        document["requestBody"] = {
+            "required": not one.body_optional,
+            "content": {"application/json": {"schema": schema_of[id(one.request)]}},
+        }
+    elif one.request is not None:
+        document["parameters"] = _parameters(components[one.request.__name__], names)
+    return document
+
+
+def _parameters(schema: dict[str, Any], in_path: list[str]) -> list[dict[str, Any]]:
+    required = set(schema.get("required", ()))
+    return [
+        {
+            "name": name,
+            "in": "path" if name in in_path else "query",
+            "required": name in in_path or name in required,
+            "schema": field,
+        }
+        for name, field in schema.get("properties", {}).items()
+    ]
+
+
+def _responses(one: Operation, schema: Any) -> dict[str, Any]:
+    codes = dict.fromkeys((*one.errors, *_ALWAYS))
+    if one.method in ("POST", "PUT", "PATCH"):
+        codes.update(dict.fromkeys(_WITH_BODY))
+    if one.scope != PUBLIC:
+        codes.update(dict.fromkeys(_WITH_CREDENTIAL))
+    if one.scope == CREDENTIAL and Code.PERMISSION_DENIED not in one.errors:
+        del codes[Code.PERMISSION_DENIED]
+    if one.route_class is not RouteClass.SYSTEM:
+        codes[Code.RATE_LIMITED] = None
+    problem = {"application/json": {"schema": {"$ref": _REF.format(name="Problem")}}}
+    responses: dict[str, Any] = {
+        str(one.status): {
+            "description": HTTPStatus(one.status).phrase,
+            "content": {one.media_type: {"schema": schema}},
+            "headers": {"X-Request-ID": {"schema": {"type": "string"}, "description": "Finds the request in the log."}},
+        }
+    }
+    for code in sorted(codes, key=lambda code: code.http_status):
+        responses[str(code.http_status)] = {"description": code.label, "content": problem}
+    return responses

@@ -46,7 +46,8 @@ class Principal(msgspec.Struct, frozen=True):
 
     `subject`: a wallet in its canonical form, or ``ak_<id>`` for a key. `key_id`: the key's id without its secret,
     if a key was used. `family`: the sign-in that the credential belongs to and dies with, if any. `expires_at` and
-    `issued_at`: unix seconds, of a JWT.
+    `issued_at`: unix seconds, of a JWT. `disregarded`: the namespace of an API key that was sent beside a JWT of
+    another one; the JWT decides, and a refusal should say so.
     """
 
     method: Method
@@ -57,6 +58,7 @@ class Principal(msgspec.Struct, frozen=True):
     family: str | None = None
     issued_at: int | None = None
     expires_at: int | None = None
+    disregarded: Namespace | None = None
 
     def allows(self, scope: str) -> bool:
         """Whether any of its scopes reaches `scope`."""

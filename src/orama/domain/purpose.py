@@ -1,0 +1,38 @@
+"""What a wallet agrees to when it signs a challenge."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Final
+
+from orama.domain.namespace import Namespace
+
+
+class Use(Enum):
+    """Where a signed challenge may be presented; the value is what its text says."""
+
+    VERIFY = "sign in to"
+    API_KEY = "create an API key for"
+    REGISTER = "register an application in"
+
+
+_USES: Final[dict[str, tuple[Use, ...]]] = {
+    # Clients that name no purpose present the signature wherever they need it; the text says so.
+    "": (Use.VERIFY, Use.API_KEY, Use.REGISTER),
+    # The TypeScript client sends this one before both of the calls that it knows.
+    "authentication": (Use.VERIFY, Use.API_KEY),
+    "api_key": (Use.API_KEY,),
+    "api_key_generation": (Use.API_KEY,),
+    "register": (Use.REGISTER,),
+}
+
+
+def uses_of(purpose: str) -> tuple[Use, ...]:
+    """What a challenge asked for with `purpose` may be used for. An unknown purpose is a plain sign-in."""
+    return _USES.get(purpose, (Use.VERIFY,))
+
+
+def statement_of(purpose: str, namespace: Namespace) -> str:
+    """The sentence in the text to sign that says what the signature is good for."""
+    sentence = ", or ".join(use.value for use in uses_of(purpose))
+    return f"{sentence[0].upper()}{sentence[1:]} the namespace {namespace}."

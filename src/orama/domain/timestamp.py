@@ -1,0 +1,27 @@
+"""Points in time as the platform writes them: RFC 3339 for people, integer milliseconds for tables."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+
+def to_ms(seconds: float) -> int:
+    """Unix seconds as whole milliseconds."""
+    return round(seconds * 1000)
+
+
+def rfc3339(ms: int) -> str:
+    """Unix milliseconds as RFC 3339 in UTC: ``2027-01-15T08:00:00.250Z``."""
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+
+
+def parse_rfc3339(text: str) -> int:
+    """The unix milliseconds that an RFC 3339 text names.
+
+    Raises:
+        ValueError: it names none, or leaves the offset out.
+    """
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("a time needs an offset: 'Z' or '+01:00'")
+    return to_ms(moment.timestamp())

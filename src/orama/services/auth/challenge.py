@@ -1,0 +1,154 @@
+"""Challenges: texts that a wallet signs to show that it is there, each good once and for one purpose."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from urllib.parse import urlsplit
+
+import msgspec
+
+from orama.contracts.clock import Clock
+from orama.contracts.database import Database
+from orama.domain.base62 import base62
+from orama.domain.ethereum import recover_address
+from orama.domain.namespace import PLATFORM, Namespace
+from orama.domain.purpose import Use, statement_of, uses_of
+from orama.domain.siwe import SignInMessage, parse_message
+from orama.domain.sql import Consistency, Statement
+from orama.domain.timestamp import parse_rfc3339, rfc3339, to_ms
+from orama.domain.wallet import Wallet
+from orama.errors import InvalidArgument, Precondition, RateLimited, Unauthenticated
+from orama.services.auth.settings import AuthSettings
+
+_LIVE = "FROM challenges WHERE wallet = ? AND client = ? AND used_at IS NULL AND expires_at > ?"
+
+
+class Challenge(msgspec.Struct, frozen=True):
+    """A text to sign, good until `expires_at` (unix milliseconds)."""
+
+    text: str
+    expires_at: int
+
+
+class Challenges:
+    """Writes the texts (EIP-4361) and judges what comes back. Of the text only its SHA-256 is stored."""
+
+    def __init__(self, database: Database, clock: Clock, settings: AuthSettings) -> None:
+        self._database = database
+        self._clock = clock
+        self._settings = settings
+
+    async def create(
+        self, wallet: Wallet, namespace: Namespace, purpose: str, *, origin: str | None, client: str
+    ) -> Challenge:
+        """A new challenge. `origin`: the request's ``Origin`` header; `client`: the caller's address.
+
+        Raises:
+            RateLimited: the wallet has as many unused ones from this address as it may.
+        """
+        now = to_ms(self._clock.now())
+        expires_at = now + self._settings.challenge_s * 1000
+        scheme, domain = self._site(origin)
+        text = SignInMessage(
+            domain=domain,
+            address=wallet.display,
+            statement=statement_of(purpose, namespace),
+            uri=f"{scheme}://{domain}",
+            chain_id=self._settings.chain_id,
+            nonce=base62(secrets.token_bytes(16)),
+            issued_at=rfc3339(now),
+            expiration_time=rfc3339(expires_at),
+        ).text
+        live = (wallet.subject, client, now)
+        insert = Statement(
+            "INSERT INTO challenges (hash, wallet, namespace, purpose, client, created_at, expires_at) "
+            f"SELECT ?, ?, ?, ?, ?, ?, ? WHERE (SELECT count(*) {_LIVE}) < ?",
+            (
+                *(_hash(text), wallet.subject, namespace, purpose, client, now, expires_at),
+                *(*live, self._settings.max_live_challenges),
+            ),
+            expect_rows=1,
+        )
+        try:
+            await self._database.execute(PLATFORM, [insert])
+        except Precondition as error:
+            ((first,),) = (
+                await self._database.query(PLATFORM, Statement(f"SELECT min(expires_at) {_LIVE}", live))
+            ).rows
+            raise RateLimited(
+                "too many challenges are waiting to be signed by this wallet: sign one of them, or wait",
+                reason="too_many_challenges",
+                retry_after_s=(first - now) / 1000 if isinstance(first, int) else 1,
+            ) from error
+        return Challenge(text, expires_at)
+
+    async def prove(self, text: str, signature: str, wallet: Wallet, namespace: Namespace, use: Use) -> Statement:
+        """Judge a signed challenge; returns the statement that uses it up, for the batch that it allows.
+
+        Only that statement decides who is first; it comes last, so that a bad signature uses nothing up.
+
+        Raises:
+            Unauthenticated: anything does not fit, the text being the same for all; the reason says what.
+        """
+        try:
+            self._check_message(parse_message(text), wallet)
+        except (InvalidArgument, ValueError) as error:
+            raise verification_failed("invalid_message") from error
+        now = to_ms(self._clock.now())
+        find = Statement(
+            "SELECT wallet, namespace, purpose FROM challenges WHERE hash = ? AND used_at IS NULL AND expires_at > ?",
+            (_hash(text), now),
+        )
+        rows = (await self._database.query(PLATFORM, find, consistency=Consistency.LINEARIZABLE)).rows
+        if not rows:
+            raise verification_failed("challenge_unknown_or_used")
+        owner, bound_namespace, purpose = rows[0]
+        if (owner, bound_namespace) != (wallet.subject, namespace) or use not in uses_of(str(purpose)):
+            raise verification_failed("challenge_for_another_use")
+        try:
+            signer = recover_address(text, signature)
+        except ValueError as error:
+            raise verification_failed("invalid_signature") from error
+        if signer != wallet.address:
+            raise verification_failed("invalid_signature")
+        return Statement(
+            "UPDATE challenges SET used_at = ? WHERE hash = ? AND used_at IS NULL AND expires_at > ?",
+            (now, _hash(text), now),
+            expect_rows=1,
+        )
+
+    def _site(self, origin: str | None) -> tuple[str, str]:
+        """Scheme and domain of the web application that asks, if it is one of ours; else the gateway's own."""
+        try:
+            asking = urlsplit(origin or "")
+        except ValueError:
+            asking = urlsplit("")
+        if asking.scheme in {"http", "https"} and asking.netloc.lower() in self._settings.allowed_domains:
+            return asking.scheme, asking.netloc.lower()
+        return "http" if self._settings.development else "https", self._settings.public_host
+
+    def _check_message(self, message: SignInMessage, wallet: Wallet) -> None:
+        now, skew_ms = to_ms(self._clock.now()), self._settings.clock_skew_s * 1000
+        issued_at = parse_rfc3339(message.issued_at)
+        if message.domain not in {self._settings.public_host, *self._settings.allowed_domains}:
+            raise ValueError("another site's domain")
+        if message.uri not in {f"https://{message.domain}", f"http://{message.domain}"}:
+            raise ValueError("another site's URI")
+        if message.chain_id != self._settings.chain_id:
+            raise ValueError("another chain")
+        if message.address != wallet.display:
+            raise ValueError("another wallet")
+        if not now - self._settings.challenge_s * 1000 - skew_ms <= issued_at <= now + skew_ms:
+            raise ValueError("issued at another time")
+        if message.expiration_time is None or parse_rfc3339(message.expiration_time) <= now:
+            raise ValueError("expired")
+
+
+def verification_failed(reason: str) -> Unauthenticated:
+    """The one answer to every signature that does not count."""
+    return Unauthenticated("signature verification failed", reason=reason)
+
+
+def _hash(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()

@@ -1,0 +1,57 @@
+"""The settings of identity."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from orama.domain.namespace import Namespace
+
+Algorithm = Literal["EdDSA", "RS256"]
+
+
+class AuthSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What an operator may choose about sign-in, tokens and keys. Durations are seconds."""
+
+    issuer: str = "debros-gateway"
+    """The ``iss`` claim; the default is what existing clients know."""
+    audience: str = "gateway"
+    jwt_algorithm: Algorithm = "EdDSA"
+    access_token_s: int = 900
+    clock_skew_s: int = 60
+    """How far the clocks of two gateways may differ."""
+    refresh_s: int = 30 * 24 * 3600
+    """The absolute life of a sign-in, however often it is refreshed."""
+    refresh_grace_s: float = 10.0
+    """For so long a used refresh token still gives the same successor: its reply may have been lost."""
+
+    public_host: str = "localhost"
+    """Host, and port if unusual, under which people know this gateway: the domain of texts to sign."""
+    allowed_domains: tuple[str, ...] = ()
+    """Hosts (with port if unusual) of web applications whose ``Origin`` becomes the domain instead."""
+    chain_id: int = 1
+    """The Ethereum chain that texts to sign name (EIP-155); 1 is the main network."""
+    challenge_s: int = 300
+    max_live_challenges: int = 10
+    """Per wallet and client address."""
+
+    default_namespace: Namespace = Namespace("default")
+    open_namespaces: tuple[Namespace, ...] = ()
+    """Namespaces that admit any wallet as a member."""
+    max_namespaces_per_wallet: int = 10
+    max_keys_per_wallet: int = 20
+    """Lasting API keys per wallet and namespace."""
+    development: bool = False
+    """Offer keys without a signature for namespaces that nobody has; never on a public gateway."""
+
+    decision_s: float = 5.0
+    """How long a credential once checked is trusted: a revocation elsewhere takes effect within it."""
+    outage_decision_s: float = 60.0
+    """The same while the database is away."""
+    outage_retry_s: float = 1.0
+    """How often a credential asks for a database that is away."""
+    max_decisions: int = 10_000
+    """Accepted credentials that are remembered, and as many refused ones."""
+    signing_key_refresh_s: float = 60.0
+    """How often the set of signing keys is read again, for keys that another gateway made."""

@@ -1,0 +1,202 @@
+"""Sign-in: from a signed challenge to credentials, each in one atomic batch with what uses the challenge up."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeAlias, TypeVar
+
+import msgspec
+
+from orama.contracts.clock import Clock
+from orama.contracts.database import Database
+from orama.domain.api_key import ApiKey
+from orama.domain.base62 import base62
+from orama.domain.namespace import PLATFORM, Namespace, parse_namespace
+from orama.domain.purpose import Use
+from orama.domain.sql import Statement
+from orama.domain.timestamp import to_ms
+from orama.domain.wallet import Chain, Wallet, parse_chain, parse_wallet, solana_not_offered
+from orama.errors import InvalidArgument, PermissionDenied, Precondition, Unavailable
+from orama.services.auth.access_token import AccessTokens, IssuedToken
+from orama.services.auth.api_key import ApiKeys
+from orama.services.auth.challenge import Challenge, Challenges, verification_failed
+from orama.services.auth.family import Families, Rotated
+from orama.services.auth.namespace import Namespaces
+from orama.services.auth.settings import AuthSettings
+
+_ATTEMPTS: Final = 3
+_MAX_NAME: Final = 128
+
+
+class SignedChallenge(msgspec.Struct, frozen=True):
+    """What a caller presents, as texts. A blank namespace is the default one."""
+
+    wallet: str
+    text: str
+    signature: str
+    namespace: str = ""
+    chain_type: str = ""
+
+
+class SignedIn(msgspec.Struct, frozen=True):
+    """The credentials of a new family."""
+
+    access_token: IssuedToken
+    refresh_token: str
+    api_key: ApiKey
+
+
+class IssuedKey(msgspec.Struct, frozen=True):
+    """A key made for a wallet at `created_at` (unix milliseconds)."""
+
+    key: ApiKey
+    wallet: Wallet
+    created_at: int
+
+
+class App(msgspec.Struct, frozen=True):
+    """A registered application."""
+
+    id: str
+    name: str
+    namespace: Namespace
+    wallet: Wallet
+
+
+_T = TypeVar("_T")
+_Plan: TypeAlias = Callable[[Wallet, Namespace], Awaitable[tuple[_T, list[Statement]]]]
+
+
+class SignIn:
+    """Everything that a wallet's signature is good for."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        clock: Clock,
+        settings: AuthSettings,
+        challenges: Challenges,
+        namespaces: Namespaces,
+        families: Families,
+        api_keys: ApiKeys,
+        access_tokens: AccessTokens,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._settings = settings
+        self._challenges = challenges
+        self._namespaces = namespaces
+        self._families = families
+        self._api_keys = api_keys
+        self._access_tokens = access_tokens
+
+    async def challenge(
+        self, wallet: str, namespace: str, purpose: str, *, origin: str | None, client: str
+    ) -> Challenge:
+        """A text for `wallet` to sign. `origin`: the request's ``Origin`` header; `client`: the caller's address.
+
+        Raises:
+            InvalidArgument: the wallet or the namespace is malformed.
+            RateLimited: the wallet has as many unused challenges from this address as it may.
+        """
+        if len(purpose) > _MAX_NAME:
+            raise InvalidArgument(f"a purpose has at most {_MAX_NAME} characters", reason="invalid_purpose")
+        return await self._challenges.create(
+            parse_wallet(wallet), self._namespace(namespace), purpose, origin=origin, client=client
+        )
+
+    async def verify(self, signed: SignedChallenge) -> SignedIn:
+        """Sign in: a family with its tokens, and an API key that dies with it.
+
+        Raises:
+            Unauthenticated: the signature or the challenge does not count.
+            PermissionDenied: the namespace is another's.
+            Conflict: the wallet has claimed as many namespaces as it may.
+        """
+        opened, key = await self._redeem(signed, Use.VERIFY, self._open_family)
+        family = opened.family
+        token = await self._access_tokens.issue(family.wallet, family.namespace, family.id)
+        return SignedIn(token, opened.refresh_token, key)
+
+    async def create_api_key(self, signed: SignedChallenge) -> IssuedKey:
+        """A new API key that lasts until it is revoked.
+
+        Raises:
+            Unauthenticated, PermissionDenied: as `verify`.
+            Conflict: as `verify`, or the wallet has as many keys as it may.
+        """
+        return await self._redeem(signed, Use.API_KEY, self._create_key)
+
+    async def register(self, signed: SignedChallenge, name: str) -> App:
+        """Record an application of the wallet's in the namespace.
+
+        Raises:
+            Unauthenticated, PermissionDenied, Conflict: as `verify`.
+        """
+        if len(name) > _MAX_NAME:
+            raise InvalidArgument(f"a name has at most {_MAX_NAME} characters", reason="invalid_name")
+
+        async def create(wallet: Wallet, namespace: Namespace) -> tuple[App, list[Statement]]:
+            app = App("app_" + base62(secrets.token_bytes(12)), name, namespace, wallet)
+            row = (app.id, namespace, name, wallet.subject, to_ms(self._clock.now()))
+            sql = "INSERT INTO apps (id, namespace, name, wallet, created_at) VALUES (?, ?, ?, ?, ?)"
+            return app, [Statement(sql, row)]
+
+        return await self._redeem(signed, Use.REGISTER, create)
+
+    async def create_unclaimed_key(self, wallet: str, namespace: str) -> IssuedKey:
+        """A key without any proof, in development only, for a namespace that nobody has.
+
+        Raises:
+            PermissionDenied: this is no development node (reason ``simple_key_disabled``).
+            Conflict: the namespace is somebody's.
+        """
+        if not self._settings.development:
+            raise PermissionDenied(
+                "keys without a signature are for development nodes: sign a challenge and use /v1/auth/api-key",
+                reason="simple_key_disabled",
+            )
+        named = parse_wallet(wallet)
+        key = await self._api_keys.create_unclaimed(self._namespace(namespace), f"simple key of {named.subject}")
+        return IssuedKey(key, named, to_ms(self._clock.now()))
+
+    async def _redeem(self, signed: SignedChallenge, use: Use, plan: _Plan[_T]) -> _T:
+        """Use the challenge up, admit the wallet and carry `plan` out: all of it or nothing.
+
+        What is read beforehand makes for good messages; what is true is decided by the conditions in the batch.
+        """
+        wallet, namespace = self._parse(signed)
+        for _ in range(_ATTEMPTS):
+            consume = await self._challenges.prove(signed.text, signed.signature, wallet, namespace, use)
+            admission = await self._namespaces.admission(namespace, wallet.subject)
+            outcome, effects = await plan(wallet, namespace)
+            try:
+                await self._database.execute(PLATFORM, [consume, *admission, *effects])
+            except Precondition:
+                continue  # The world changed between reading and writing: look again.
+            return outcome
+        raise Unavailable("the namespace is being changed elsewhere; try again", retry_after_s=1)
+
+    async def _open_family(
+        self, wallet: Wallet, namespace: Namespace
+    ) -> tuple[tuple[Rotated, ApiKey], list[Statement]]:
+        opened, statements = self._families.opening(wallet.subject, namespace)
+        key, creation = self._api_keys.creation_for_family(wallet.subject, namespace, opened.family.id)
+        return (opened, key), [*statements, creation]
+
+    async def _create_key(self, wallet: Wallet, namespace: Namespace) -> tuple[IssuedKey, list[Statement]]:
+        key, creation = await self._api_keys.creation_for_member(wallet.subject, namespace, "signed")
+        return IssuedKey(key, wallet, to_ms(self._clock.now())), [creation]
+
+    def _parse(self, signed: SignedChallenge) -> tuple[Wallet, Namespace]:
+        chain = parse_chain(signed.chain_type)
+        if chain is None:
+            raise verification_failed("unknown_chain_type")
+        if chain is Chain.SOLANA:
+            raise solana_not_offered()
+        return parse_wallet(signed.wallet), self._namespace(signed.namespace)
+
+    def _namespace(self, text: str) -> Namespace:
+        return parse_namespace(text) if text else self._settings.default_namespace

@@ -58,7 +58,7 @@ class Headers:
         """
         values = self.values
         if http_version not in ("1.1", "1.0"):
-            raise InvalidArgument("this port speaks HTTP/1.1", reason="http_version", http_status=505)
+            raise InvalidArgument("this port speaks HTTP/1.1", reason="http_version")
         if http_version == "1.1" and not values.get("host"):
             raise InvalidArgument("the Host header is missing", reason="missing_host")
         if values.get("content-encoding", "identity").lower() != "identity":

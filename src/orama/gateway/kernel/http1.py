@@ -74,6 +74,7 @@ class Http1Protocol(HttpToolsProtocol):
         self._task: asyncio.Task[None] | None = None
         self._streaming = False
         self._receiving = False
+        self._raw_bytes = 0
         self._peer = ""
         self._trusted_peer = False
         self._closing = False
@@ -86,7 +87,6 @@ class Http1Protocol(HttpToolsProtocol):
         self._field_count = 0
         self._field_bytes = 0
         self._head_done = False
-        self._raw_bytes = 0
         self._body: list[bytes] = []
         self._body_bytes = 0
         self._body_limit = self._limits.max_body_bytes
@@ -131,6 +131,8 @@ class Http1Protocol(HttpToolsProtocol):
         self._stalled_since = None
         super().resume_writing()
         self.flow.resume_reading()
+        if self._phase == "busy" and self._task is None and not self._streaming and not self._closing:
+            self._next()
 
     def _enter(self, phase: str) -> None:
         self._phase = phase
@@ -151,7 +153,7 @@ class Http1Protocol(HttpToolsProtocol):
             self._refuse_late("the request's body came too slowly")
 
     def _refuse_late(self, text: str) -> None:
-        if self._phase == "head" and not self._raw_bytes:
+        if self._phase == "head" and not self._receiving:
             self.transport.close()  # nothing was asked, so nothing is answered
         else:
             self._refuse(InvalidArgument(text, reason="request_timeout", http_status=408))
@@ -249,10 +251,20 @@ class Http1Protocol(HttpToolsProtocol):
         if self._busy():
             self._waiting.append((cycle, app))
             self.flow.pause_reading()
-            return
+        else:
+            self._start_stream(cycle, app)
+
+    def _start_stream(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._streaming = True
         self._enter("busy")
         super()._start_asgi_task(cycle, app)
+
+    def _should_upgrade(self) -> bool:
+        """Whether the message asks for a WebSocket: both headers say so, and a library for it is there."""
+        headers = self._fields.values
+        connection = {token.strip() for token in headers.get("connection", "").lower().split(",")}
+        asked = "upgrade" in connection and headers.get("upgrade", "").lower() == "websocket"
+        return asked and self._should_upgrade_to_ws()
 
     def on_body(self, body: bytes) -> None:
         """Part of the body."""
@@ -318,7 +330,7 @@ class Http1Protocol(HttpToolsProtocol):
         if not keep_alive:
             self._closing = True
             self.transport.close()
-        else:
+        elif self._stalled_since is None:
             self._next()
 
     def on_response_complete(self) -> None:
@@ -338,7 +350,7 @@ class Http1Protocol(HttpToolsProtocol):
         if isinstance(request, Request):
             self._start(request, cast("bool", extra))
         else:
-            self._start_asgi_task(request, extra)
+            self._start_stream(request, extra)
         if len(self._waiting) < self._limits.max_pipelined // 2:
             self.flow.resume_reading()
 

@@ -40,8 +40,8 @@ class Operation(msgspec.Struct, frozen=True):
     `name` is ``group.verb`` (``cache.get``), stable, and the name of the metric label. `path` may hold ``{name}``
     segments. `scope` is `PUBLIC`, `CREDENTIAL` or a scope that the credential must cover. `request` is decoded from
     the JSON body of POST and PUT, and from the query of GET and DELETE; segments of the path fill fields of the same
-    name. `response` is the type of a successful reply's body, `media_type` its form. `any_method`: existing clients may use
-    any method; documented is `method` alone. `body_optional`: an empty body is the same as ``{}``.
+    name. `response` is the type of a successful reply's body, `media_type` its form. `any_method`: existing clients may
+    use any method; documented is `method` alone. `body_optional`: an empty body is the same as ``{}``.
     Fields are only ever appended.
     """
 

@@ -1,0 +1,223 @@
+"""A gateway kernel of its own for tests: real pipeline, real listener, operations made for the purpose."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+
+import msgspec
+
+from orama.backends.clock import SystemClock
+from orama.domain.sql import MAX_INTEGER
+from orama.errors import Code, Internal, Unprocessable
+from orama.gateway.kernel.asgi import AsgiDriver
+from orama.gateway.kernel.call import Call, Reply
+from orama.gateway.kernel.client_address import ClientAddress, parse_networks
+from orama.gateway.kernel.connections import ConnectionTable
+from orama.gateway.kernel.http1 import Http1Services
+from orama.gateway.kernel.in_flight import InFlight
+from orama.gateway.kernel.limits import HttpLimits
+from orama.gateway.kernel.operation import PUBLIC, RouteClass, operation, operations_of
+from orama.gateway.kernel.pipeline import Pipeline
+from orama.gateway.kernel.route import Router
+from orama.gateway.stages.correlation import Correlation
+from orama.gateway.stages.cors import Cors
+from orama.gateway.stages.decode import Decode
+from orama.gateway.stages.routing import Routing
+from orama.node.listener import Listener, bind
+
+
+class Echo(msgspec.Struct):
+    text: str
+    number: int = 0
+
+
+class Item(msgspec.Struct):
+    id: str
+    limit: int = 10
+
+
+class ProbeHandlers:
+    """Operations that show what the kernel does to a request."""
+
+    def __init__(self) -> None:
+        self.release = asyncio.Event()
+        self.started = asyncio.Event()
+        self.cancelled = False
+
+    @operation("POST", "/echo", scope=PUBLIC, route_class=RouteClass.WRITE)
+    async def echo(self, call: Call, request: Echo) -> Echo:
+        """Give back what came."""
+        return request
+
+    @operation("POST", "/stream", scope=PUBLIC, route_class=RouteClass.WRITE, streaming=True)
+    async def stream(self, call: Call, request: Echo) -> Echo:
+        """The same through ASGI."""
+        return request
+
+    @operation("GET", "/items/{id}/parts", scope=PUBLIC, route_class=RouteClass.READ)
+    async def parts(self, call: Call, request: Item) -> Item:
+        """Path and query together."""
+        return request
+
+    @operation("GET", "/who", scope=PUBLIC, route_class=RouteClass.READ)
+    async def who(self, call: Call) -> dict[str, str | bool]:
+        """Whose request it is."""
+        return {"peer": call.request.peer, "client": call.request.client, "forwarded": call.request.forwarded}
+
+    @operation("GET", "/slow", scope=PUBLIC, route_class=RouteClass.WRITE)
+    async def slow(self, call: Call) -> Echo:
+        """Wait until the test says so."""
+        self.started.set()
+        try:
+            await self.release.wait()
+        except asyncio.CancelledError:
+            self.cancelled = True
+            raise
+        return Echo("done")
+
+    @operation("GET", "/big", scope=PUBLIC, route_class=RouteClass.READ)
+    async def big(self, call: Call) -> Reply:
+        """Sixteen megabytes."""
+        return Reply(200, b"x" * (16 << 20), "text/plain", headers=[])
+
+    @operation("GET", "/fault", scope=PUBLIC, route_class=RouteClass.READ)
+    async def fault(self, call: Call) -> Echo:
+        """A bug."""
+        raise ZeroDivisionError("a secret detail")
+
+    @operation("GET", "/internal", scope=PUBLIC, route_class=RouteClass.READ)
+    async def internal(self, call: Call) -> Echo:
+        """A fault that somebody noticed."""
+        raise Internal("another secret detail")
+
+    @operation("GET", "/failing", scope=PUBLIC, route_class=RouteClass.READ, errors=(Code.UNPROCESSABLE,))
+    async def failing(self, call: Call) -> Echo:
+        """An error with everything."""
+        raise Unprocessable("it cannot be", reason="cannot", details={"max": MAX_INTEGER}, retry_after_s=2.5)
+
+
+@dataclass
+class Seen:
+    """An observer that keeps everything."""
+
+    calls: list[tuple[str, int, str | None]] = field(default_factory=list)
+    causes: list[str] = field(default_factory=list)
+
+    def finished(self, call: Call, reply: Reply, duration_s: float) -> None:
+        assert duration_s >= 0
+        self.calls.append((call.route.name, reply.status, call.error_code))
+
+    def failed(self, call: Call, cause: BaseException) -> None:
+        self.causes.append(repr(cause))
+
+
+class Kernel:
+    """Everything between a socket and the probe handlers."""
+
+    def __init__(self, limits: HttpLimits, *, trusted: tuple[str, ...] = (), hosts: tuple[str, ...] = ()) -> None:
+        clock = SystemClock()
+        self.limits = limits
+        self.handlers = ProbeHandlers()
+        self.seen = Seen()
+        self.in_flight = InFlight(clock)
+        router = Router(operations_of("probe", self.handlers), max_body_bytes=limits.max_body_bytes)
+        self.pipeline = Pipeline(
+            router,
+            (Correlation(), Cors(("*",))),
+            (Routing(router, hosts), Decode(limits.max_json_depth)),
+            (self.seen,),
+            self.in_flight,
+            clock,
+            request_timeout_s=limits.request_timeout_s,
+        )
+        self.addresses = ClientAddress(parse_networks(trusted))
+        self.connections = ConnectionTable(limits, self.addresses, clock)
+        self.asgi = AsgiDriver(self.pipeline, limits, self.addresses)
+        self.port = 0
+
+
+@asynccontextmanager
+async def running_kernel(
+    limits: HttpLimits | None = None, *, trusted: tuple[str, ...] = (), hosts: tuple[str, ...] = ()
+) -> AsyncIterator[Kernel]:
+    """A kernel that listens on a free port of the loopback."""
+    kernel = Kernel(limits or HttpLimits(), trusted=trusted, hosts=hosts)
+    listening = bind("127.0.0.1:0")
+    kernel.port = listening.getsockname()[1]
+    listener = Listener(
+        Http1Services(kernel.pipeline, kernel.limits, kernel.addresses, kernel.connections),
+        kernel.asgi,
+        shutdown_grace_s=1,
+    )
+    tasks = [
+        asyncio.create_task(listener.serve(sockets=[listening])),
+        asyncio.create_task(kernel.connections.sweep()),
+        asyncio.create_task(kernel.in_flight.sweep()),
+    ]
+    try:
+        while not listener.started:
+            await asyncio.sleep(0.01)
+        yield kernel
+    finally:
+        kernel.handlers.release.set()
+        listener.should_exit = True
+        await tasks[0]
+        for task in tasks[1:]:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+@dataclass
+class RawReply:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class RawClient:
+    """Bytes out, replies in: no HTTP client would send what these tests send."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    def send(self, data: bytes) -> None:
+        self.writer.write(data)
+
+    async def reply(self, *, timeout_s: float = 10, head: bool = False) -> RawReply:
+        async with asyncio.timeout(timeout_s):
+            block = await self.reader.readuntil(b"\r\n\r\n")
+            lines = block.decode("latin-1").split("\r\n")
+            headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:-2])}
+            length = 0 if head else int(headers.get("content-length", "0"))
+            return RawReply(int(lines[0].split()[1]), headers, await self.reader.readexactly(length))
+
+    async def closed(self, *, timeout_s: float = 10) -> bool:
+        """Whether the server hangs up without another byte."""
+        async with asyncio.timeout(timeout_s):
+            try:
+                return await self.reader.read(1) == b""
+            except ConnectionResetError:
+                return True
+
+
+@asynccontextmanager
+async def raw_client(port: int) -> AsyncIterator[RawClient]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        yield RawClient(reader, writer)
+    finally:
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+
+
+def request_bytes(method: str, path: str, body: bytes = b"", *headers: str) -> bytes:
+    lines = [f"{method} {path} HTTP/1.1", "Host: test", *headers]
+    if body:
+        lines.append(f"Content-Length: {len(body)}")
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + body

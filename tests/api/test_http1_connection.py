@@ -7,9 +7,9 @@ import json
 import socket
 
 import pytest
-from support.kernel import raw_client, request_bytes, running_kernel
 
 from orama.gateway.kernel.limits import HttpLimits
+from support.kernel import raw_client, request_bytes, running_kernel
 
 
 def echo(number: int, path: str = "/echo") -> bytes:
@@ -157,7 +157,11 @@ async def test_forwarded_address_counts_only_from_a_trusted_proxy():
     header = "X-Forwarded-For: 6.6.6.6, 203.0.113.9, 127.0.0.1"
     async with running_kernel() as kernel, raw_client(kernel.port) as client:
         client.send(request_bytes("GET", "/who", b"", header))
-        assert json.loads((await client.reply()).body) == {"peer": "127.0.0.1", "client": "127.0.0.1", "forwarded": True}
+        assert json.loads((await client.reply()).body) == {
+            "peer": "127.0.0.1",
+            "client": "127.0.0.1",
+            "forwarded": True,
+        }
     async with running_kernel(trusted=("127.0.0.0/8",)) as kernel, raw_client(kernel.port) as client:
         client.send(request_bytes("GET", "/who", b"", header))
         body = json.loads((await client.reply()).body)

@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 
 import httpx2
 import pytest
-from support.kernel import running_kernel
 
 from orama.domain.sql import MAX_INTEGER
 from orama.gateway.kernel.limits import HttpLimits
+from support.kernel import running_kernel
 
 
 @pytest.fixture(params=["http1", "asgi"])

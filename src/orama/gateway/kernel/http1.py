@@ -162,7 +162,7 @@ class Http1Protocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser."""
-        if self._phase == "closing":
+        if self._closing:
             return
         if self._phase == "idle":
             self._enter("head")
@@ -176,15 +176,15 @@ class Http1Protocol(HttpToolsProtocol):
             if self._via_asgi and self._should_upgrade():
                 self._services.connections.release(self)
                 self.handle_websocket_upgrade()
-            elif self._phase != "closing":
-                self._refuse(InvalidArgument("this upgrade is not offered here", reason="upgrade"))
+            else:
+                self._closing = True  # the request is answered as if it had not asked (RFC 9110 §7.8)
         except httptools.HttpParserCallbackError as wrapped:
             cause = wrapped.__context__
             if not isinstance(cause, OramaError):
                 raise
             self._refuse(cause)
         except httptools.HttpParserError:
-            if self._phase != "closing" and not self._closing:
+            if not self._closing:
                 self._refuse(InvalidArgument("malformed HTTP request", reason="malformed_request"))
 
     def _head_allowance(self, data: bytes) -> int:
@@ -298,7 +298,11 @@ class Http1Protocol(HttpToolsProtocol):
             self._services.addresses.behind(self._peer, headers) if self._trusted_peer and forwarded else self._peer,
             forwarded and not self._trusted_peer,
         )
-        keep_alive = self.parser.should_keep_alive() and self.parser.get_http_version() == "1.1"
+        keep_alive = (
+            self.parser.should_keep_alive()
+            and not self.parser.should_upgrade()
+            and self.parser.get_http_version() == "1.1"
+        )
         if self._busy():
             self._waiting.append((request, keep_alive))
             if len(self._waiting) >= self._limits.max_pipelined:
@@ -360,16 +364,17 @@ class Http1Protocol(HttpToolsProtocol):
         Closing at once while the client still sends would make its kernel throw our reply away, so the connection is
         half closed and the rest is read and dropped for a while.
         """
-        if self._phase == "closing" or self.transport.is_closing():
+        if self.transport.is_closing():
             return
         headers = self._fields.values
         request = Request("?", "?", "", headers, b"", self._peer, self._peer)
         reply = self._services.pipeline.refuse(request, error)
         self._closing = True
         self._waiting.clear()
+        if self._busy():
+            return  # the reply to an earlier request is still owed; the connection closes after it
         self._enter("closing")
-        if self._task is None and not self._streaming:
-            self._write(reply, keep_alive=False, head_only=False)
+        self._write(reply, keep_alive=False, head_only=False)
         if self.transport.can_write_eof():
             self.transport.write_eof()
         else:

@@ -97,7 +97,8 @@ def parse_message(text: str) -> SignInMessage:
         raise _refusal("its address is not in EIP-55 form")
     for name in ("issued_at", "expiration_time", "not_before"):
         try:
-            _ = fields[name] is None or parse_rfc3339(fields[name])
+            if fields[name] is not None:
+                parse_rfc3339(fields[name])
         except ValueError as error:
             raise _refusal(f"{name} is no time") from error
     resources = fields.pop("resources") or ""

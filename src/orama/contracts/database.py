@@ -27,7 +27,7 @@ class Database(Protocol):
 
     A namespace's database exists from its first mention. Tenants reach their own tables and views and nothing else:
     every statement is judged before its first step, whatever its text. Statements for
-    `orama.domain.namespace.PLATFORM` are the platform's own and are not judged.
+    `orama.domain.namespace.PLATFORM`, and those marked ``privileged``, are the platform's own and are not judged.
 
     Common to all methods:
 
@@ -38,6 +38,7 @@ class Database(Protocol):
         InvalidArgument: not exactly one statement, wrong number of arguments, a value outside its kind.
         TooLarge: the answer passes `SqlLimits.max_rows` or ``max_result_bytes``; says how to page.
         StorageFull: no room; nothing was changed.
+        BadBackend: the engine's data is damaged, or it answered nonsense.
         Unavailable: the engine is away, closed, or too busy; nothing was changed.
         Deadline: reason ``outcome_unknown``: a write may or may not have happened.
     """

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 
 Value: TypeAlias = int | float | str | bytes | None
 """One SQL value. Integers are signed and exact to 64 bits; booleans are the integers 0 and 1."""
 
-MIN_INTEGER = -(2**63)
-MAX_INTEGER = 2**63 - 1
+MIN_INTEGER: Final = -(2**63)
+MAX_INTEGER: Final = 2**63 - 1
+
+RESERVED_PREFIX: Final = "_orama"
+"""Names that start so, in any case of letters, are the platform's in every namespace: tenants neither see nor reach
+them."""
 
 
 class Consistency(Enum):
@@ -28,11 +32,14 @@ class Statement(msgspec.Struct, frozen=True, gc=False):
 
     `expect_rows`: how many rows it must change (or return, if it returns rows); otherwise the whole batch it
     stands in is rolled back and `Precondition` is raised.
+    `privileged`: the platform's own words about a tenant's database, which may name reserved tables and is not
+    judged. Its text is a constant of our code, never a caller's.
     """
 
     sql: str
     args: tuple[Value, ...] = ()
     expect_rows: int | None = None
+    privileged: bool = False
 
 
 class Rows(msgspec.Struct, frozen=True):

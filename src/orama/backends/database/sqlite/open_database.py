@@ -1,0 +1,70 @@
+"""Everything that is open for one namespace."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from orama.backends.database.sqlite.connection import Access, open_connection
+from orama.backends.database.sqlite.files import create_file
+from orama.backends.database.sqlite.loop_reader import STEP_BUDGET, LoopReader
+from orama.backends.database.sqlite.reader import Readers
+from orama.backends.database.sqlite.session import Session
+from orama.backends.database.sqlite.settings import SqliteSettings
+from orama.backends.database.sqlite.work import Mailbox
+from orama.backends.database.sqlite.writer import WriteQueue
+from orama.contracts.clock import Clock
+
+_STEPS_BETWEEN_LOOKS = 20_000
+"""About 1 ms of work between two looks at the clock, in threads."""
+
+
+class OpenDatabase:
+    """One file's write queue, readers and loop reader.
+
+    `users`: calls in flight; while there are any, it stays open. Constructor and `close` block: never for the event
+    loop.
+
+    Raises:
+        apsw.Error: the file cannot be opened, or is no database.
+        OSError: the file cannot be made.
+    """
+
+    def __init__(self, path: Path, settings: SqliteSettings, *, judges: bool, mailbox: Mailbox, clock: Clock) -> None:
+        self._path = path
+        self._settings = settings
+        self._judges = judges
+        self.users = 0
+        create_file(path)
+        # The writer first: it turns a new file into a database in WAL mode, which readers could not.
+        self.writes = WriteQueue(lambda: self._open_session(Access.WRITE))
+        try:
+            self.loop_reader = LoopReader(self._open_session(Access.READ, steps=STEP_BUDGET, busy_timeout_s=0), clock)
+        except BaseException:
+            self.writes.close()
+            raise
+        self.readers = Readers(
+            lambda: self._open_session(Access.READ),
+            threads=settings.readers_per_database,
+            timeout_s=settings.limits.statement_timeout_s,
+            mailbox=mailbox,
+            clock=clock,
+        )
+
+    def close(self) -> None:
+        """Let go of all connections and threads. The last connection to go copies the log into the file."""
+        self.readers.close()
+        self.loop_reader.close()
+        self.writes.close()
+
+    def _open_session(
+        self, access: Access, *, steps: int = _STEPS_BETWEEN_LOOKS, busy_timeout_s: float | None = None
+    ) -> Session:
+        settings = self._settings
+        timeout_s = settings.busy_timeout_s if busy_timeout_s is None else busy_timeout_s
+        return Session(
+            open_connection(self._path, access, settings, busy_timeout_s=timeout_s),
+            limits=settings.limits,
+            judges=self._judges,
+            read_only=access is Access.READ,
+            steps=steps,
+        )

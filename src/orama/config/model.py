@@ -7,7 +7,7 @@ reference documentation takes it from.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import msgspec
 
@@ -48,7 +48,7 @@ class ServerConfig(HttpLimits, frozen=True, kw_only=True, forbid_unknown_fields=
     """Web origins (`https://app.example`) whose scripts may call; `*` stands for any."""
     shutdown_grace_s: float = 30.0
     """How long requests under way may take to end once the node stops."""
-    shutdown_notice_s: Annotated[float, msgspec.Meta(ge=0)] = 1.0
+    shutdown_notice_s: float = 1.0
     """How long the node says that it is not ready before it stops listening, so that load balancers look away."""
 
 

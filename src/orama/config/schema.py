@@ -67,6 +67,7 @@ class Schema:
             below = f"{path}.{field.name}" if path else field.name
             if below in DERIVED:
                 continue
+            self._paths.append(below)
             metadata = (
                 cast("dict[str, Any] | None", field.type.extra) if isinstance(field.type, kinds.Metadata) else None
             )

@@ -56,3 +56,14 @@ def _term_ns(whole: str, fraction: str, unit: str) -> int:
     if scale is None:
         raise ValueError(f"unknown unit {unit!r}: use ns, us, ms, s, m or h")
     return int(whole or "0") * scale + int(fraction or "0") * scale // 10 ** len(fraction)
+
+
+def format_duration(seconds: float) -> str:
+    """Seconds, not negative, the way Go prints a duration: ``1h2m3.4s``, with tenths."""
+    tenths = round(seconds * 10)
+    hours, tenths = divmod(tenths, 36_000)
+    minutes, tenths = divmod(tenths, 600)
+    text = f"{tenths / 10:g}s"
+    if hours or minutes:
+        text = f"{minutes}m{text}"
+    return f"{hours}h{text}" if hours else text

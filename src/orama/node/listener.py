@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import functools
 import socket
@@ -49,6 +50,8 @@ class Listener(uvicorn.Server):
     """uvicorn as the host of our HTTP/1.1 class. Signals are the node's business, not the server's."""
 
     def __init__(self, services: Http1Services, application: AsgiDriver, *, shutdown_grace_s: float) -> None:
+        self.listening = asyncio.Event()
+        """Set once the socket is served."""
         super().__init__(
             uvicorn.Config(
                 application,
@@ -62,7 +65,20 @@ class Listener(uvicorn.Server):
             )
         )
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to serve."""
+        await super().startup(sockets)
+        self.listening.set()
+
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
         """Leave the signals alone."""
         yield
+
+
+def url_of(listener: socket.socket) -> str:
+    """The URL under which `listener` can be reached from this machine."""
+    host, port = listener.getsockname()[:2]
+    if host in ("0.0.0.0", "::"):  # noqa: S104  a comparison: these stand for all addresses, loopback among them
+        host = "127.0.0.1" if host == "0.0.0.0" else "::1"  # noqa: S104
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

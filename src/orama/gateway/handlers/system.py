@@ -52,7 +52,7 @@ class SystemHandlers:
         any_method=True,
         response=Health,
     )
-    async def health(self, call: Call) -> Reply:
+    async def health(self, _call: Call) -> Reply:
         """Whether the process lives. Always 200 while it can answer at all."""
         second = int(self._health.uptime_s)
         if self._encoded_health[0] != second:
@@ -61,13 +61,13 @@ class SystemHandlers:
         return Reply(200, self._encoded_health[1], headers=[])
 
     @operation("GET", "/ready", scope=PUBLIC, route_class=RouteClass.SYSTEM, errors=(Code.UNAVAILABLE,))
-    async def ready(self, call: Call) -> Readiness:
+    async def ready(self, _call: Call) -> Readiness:
         """Whether the node wants traffic. 503 while it shuts down, or while no request could be authorised."""
         await self._health.check_ready()
         return Readiness("ready")
 
     @operation("GET", "/v1/status", also=("/status",), scope=PUBLIC, route_class=RouteClass.SYSTEM, any_method=True)
-    async def status(self, call: Call) -> Status:
+    async def status(self, _call: Call) -> Status:
         """Each service of the node, really probed, at most once a second."""
         probed = await self._health.probe()
         services = {
@@ -90,7 +90,7 @@ class SystemHandlers:
         return Status("ok" if healthy else "degraded", self._server(), network, services)
 
     @operation("GET", "/v1/version", scope=PUBLIC, route_class=RouteClass.SYSTEM, any_method=True)
-    async def version(self, call: Call) -> Version:
+    async def version(self, _call: Call) -> Version:
         """What is running, and since when."""
         server = self._server()
         return Version(self._version, "dev", "dev", server.started_at, server.uptime)
@@ -114,7 +114,7 @@ class SystemHandlers:
         return Reply(200, self._metrics(), CONTENT_TYPE, headers=[])
 
     @operation("GET", "/v1/openapi.json", scope=PUBLIC, route_class=RouteClass.SYSTEM, response=dict[str, Any])
-    async def openapi(self, call: Call) -> Reply:
+    async def openapi(self, _call: Call) -> Reply:
         """This document: every operation with its requests, replies and errors, in OpenAPI 3.1."""
         return Reply(200, self._openapi(), headers=[])
 

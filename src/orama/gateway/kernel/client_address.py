@@ -27,6 +27,16 @@ def within(address: str, networks: Iterable[Network]) -> bool:
     return any((mapped or parsed) in network for network in networks)
 
 
+def address_group(address: str) -> str:
+    """What counts as one client: an IPv4 address, or the /64 that one IPv6 customer usually has."""
+    if ":" not in address:
+        return address
+    parsed = ipaddress.IPv6Address(address)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.IPv6Network((int(parsed) >> 64 << 64, 64)))
+
+
 class ClientAddress:
     """Finds the caller's address behind `trusted` proxies."""
 

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import Protocol
 
 from orama.contracts.clock import Clock
-from orama.gateway.kernel.client_address import ClientAddress
+from orama.gateway.kernel.client_address import ClientAddress, address_group
 from orama.gateway.kernel.limits import HttpLimits
 
 _SWEEP_INTERVAL_S = 0.5
@@ -71,15 +71,11 @@ class ConnectionTable:
             self.check_deadlines()
 
     def _group(self, peer: str) -> str | None:
-        """What shares one cap: an IPv4 address, an IPv6 /64. None is exempt."""
+        """What shares one cap; None is exempt."""
         try:
             address = ipaddress.ip_address(peer)
         except ValueError:
             return None
         if address.is_loopback or self._addresses.trusts(peer):
             return None
-        if isinstance(address, ipaddress.IPv6Address):
-            if address.ipv4_mapped is not None:
-                return str(address.ipv4_mapped)
-            return str(ipaddress.ip_network((int(address) >> 64 << 64, 64)))
-        return str(address)
+        return address_group(peer)

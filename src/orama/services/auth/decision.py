@@ -55,6 +55,10 @@ class Decisions:
         self._refused: dict[bytes, tuple[Refused, float]] = {}
         self._asking: dict[bytes, asyncio.Task[Decision]] = {}
         self._revocations = 0
+        self.hits = 0
+        """Credentials decided from memory."""
+        self.misses = 0
+        """Credentials that had to be checked."""
 
     async def of(self, credential: str, decide: Decide) -> Principal:
         """Who `credential` stands for, by memory or by `decide`.
@@ -68,10 +72,13 @@ class Decisions:
         now = self._clock.monotonic()
         kept = self._accepted.get(digest)
         if kept is not None and now < kept.fresh_until and self._clock.now() < kept.decision.not_after:
+            self.hits += 1
             return kept.decision.principal
         refused = self._refused.get(digest)
         if refused is not None and now < refused[1]:
+            self.hits += 1
             raise Unauthenticated(refused[0].text, reason=refused[0].reason)
+        self.misses += 1
         decision = await self._ask(digest, credential, decide)
         if isinstance(decision, Refused):
             raise Unauthenticated(decision.text, reason=decision.reason)

@@ -12,16 +12,13 @@ from typing import Final, NamedTuple
 import apsw
 
 from orama.domain.sql import RESERVED_PREFIX
+from orama.domain.sql_text import DDL_KEYWORDS, TENANT_KEYWORDS
 from orama.errors import PermissionDenied
 
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
-
-READ_KEYWORDS: Final = frozenset({"select", "with", "values"})
-DDL_KEYWORDS: Final = frozenset({"create", "drop", "alter"})
-KEYWORDS: Final = READ_KEYWORDS | DDL_KEYWORDS | {"insert", "replace", "update", "delete"}
 
 FUNCTIONS: Final = _words(
     # Not here: zeroblob, randomblob, printf and format (memory on demand), load_extension, last_insert_rowid,
@@ -48,10 +45,6 @@ _ALTER_FUNCTIONS: Final = _words(
     """
 )
 
-# Possessive (``*+``, ``(?>…)``): a pattern that could go back might take "/* */ ; x /* */" for one comment.
-_SPACE: Final = r"(?:[ \t\n\f\r{also}]|--[^\n]*|(?>/\*.*?(?:\*/|\Z)))*+"
-_FIRST_KEYWORD: Final = re.compile(_SPACE.format(also="") + r"([A-Za-z]++)(?![\w$])", re.DOTALL)
-_NO_STATEMENT: Final = re.compile(_SPACE.format(also=";"), re.DOTALL)
 _RESERVED_NAME: Final = re.compile(rf"(?<![a-z0-9_$]){RESERVED_PREFIX}")
 
 _BOOKKEEPING: Final = frozenset(
@@ -77,17 +70,6 @@ class Action(NamedTuple):
     schema: str | None
 
 
-def first_keyword(sql: str) -> str:
-    """The statement's first word in lower case, as SQLite's own tokeniser would find it; empty if there is none."""
-    found = _FIRST_KEYWORD.match(sql)
-    return found[1].lower() if found else ""
-
-
-def is_blank(sql: str) -> bool:
-    """Whether only space, comments and semicolons are left: no statement."""
-    return _NO_STATEMENT.fullmatch(sql) is not None
-
-
 def check_text(keyword: str, sql: str) -> None:
     """Refuse what needs no compiling to be refused, before SQLite sees it.
 
@@ -97,9 +79,9 @@ def check_text(keyword: str, sql: str) -> None:
     Raises:
         PermissionDenied: the statement begins with no admitted keyword, or is DDL that names something reserved.
     """
-    if keyword not in KEYWORDS:
+    if keyword not in TENANT_KEYWORDS:
         raise PermissionDenied(
-            f"statement not allowed: it must begin with one of {', '.join(sorted(KEYWORDS)).upper()}",
+            f"statement not allowed: it must begin with one of {', '.join(sorted(TENANT_KEYWORDS)).upper()}",
             reason="statement_not_allowed",
         )
     if keyword in DDL_KEYWORDS and _RESERVED_NAME.search(sql.lower()):

@@ -10,17 +10,10 @@ from typing import Final, TypeAlias
 
 import apsw
 
-from orama.backends.database.sqlite.rules import (
-    DDL_KEYWORDS,
-    READ_KEYWORDS,
-    Action,
-    admits,
-    check_text,
-    first_keyword,
-    is_blank,
-)
+from orama.backends.database.sqlite.rules import Action, admits, check_text
 from orama.backends.database.sqlite.translate import translate
 from orama.domain.sql import Result, Rows, SqlLimits, Statement, Value
+from orama.domain.sql_text import DDL_KEYWORDS, READ_KEYWORDS, first_keyword, is_blank
 from orama.errors import InvalidArgument, PermissionDenied, TooLarge
 
 Interrupt: TypeAlias = Callable[[], Exception | None]

@@ -1,0 +1,134 @@
+"""SQL for tenants: limits, arguments and answers, whatever the engine."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+
+from orama.contracts.database import Database
+from orama.domain.namespace import Namespace
+from orama.domain.sql import Consistency, Result, SchemaObject, SqlLimits, Statement, quote_identifier
+from orama.domain.sql_text import DDL_KEYWORDS, first_keyword
+from orama.errors import InvalidArgument, NotFound, TooLarge, Unprocessable
+from orama.services.database.argument import to_arguments
+from orama.services.database.rendering import Table, render
+from orama.services.database.selection import Selection
+
+_TABLE_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What one statement of a batch did; `table` is None unless it has rows. See `domain.sql.Result`."""
+
+    rows_affected: int
+    last_insert_id: int
+    table: Table | None
+
+
+class DatabaseService:
+    """The database of a namespace. Common to all methods, beside what `contracts.Database` says:
+
+    Raises:
+        InvalidArgument: a request that does not hold together; says what was expected.
+        TooLarge: it passes a bound of `SqlLimits`; names the bound and the value.
+    """  # noqa: D415 (the summary runs on)
+
+    def __init__(self, database: Database, limits: SqlLimits) -> None:
+        self._database = database
+        self._limits = limits
+
+    async def query(
+        self, namespace: Namespace, sql: str, args: Sequence[Any] = (), *, consistency: Consistency = Consistency.WEAK
+    ) -> Table:
+        """Run one statement that only reads."""
+        return await self._read(namespace, self.statement(sql, args), consistency)
+
+    async def select(
+        self, namespace: Namespace, selection: Selection, *, consistency: Consistency = Consistency.WEAK
+    ) -> Table:
+        """Read what `selection` describes."""
+        statement = selection.statement()
+        self._check(statement)
+        return await self._read(namespace, statement, consistency)
+
+    async def select_one(
+        self, namespace: Namespace, selection: Selection, *, consistency: Consistency = Consistency.WEAK
+    ) -> dict[str, Any]:
+        """The first row of what `selection` describes.
+
+        Raises:
+            NotFound: there is none.
+        """
+        limit = 1 if selection.limit is None else min(selection.limit, 1)
+        table = await self.select(namespace, msgspec.structs.replace(selection, limit=limit), consistency=consistency)
+        if not table.rows:
+            raise NotFound("not found")
+        return table.items()[0]
+
+    async def execute(self, namespace: Namespace, batch: Sequence[Statement]) -> list[Outcome]:
+        """Run statements, made by `statement`, as one atomic unit: all take effect, durably, or none does."""
+        if len(batch) > self._limits.max_statements:
+            raise _too_large("statements", len(batch), self._limits.max_statements)
+        return [_outcome(result) for result in await self._database.execute(namespace, batch)]
+
+    async def schema(self, namespace: Namespace) -> list[SchemaObject]:
+        """The namespace's tables and views, ordered by name."""
+        return await self._database.schema(namespace)
+
+    async def define(self, namespace: Namespace, sql: str) -> None:
+        """Run one statement that defines something: CREATE, ALTER or DROP."""
+        if first_keyword(sql) not in DDL_KEYWORDS:
+            raise InvalidArgument("'schema' must be one CREATE, ALTER or DROP statement", reason="not_ddl")
+        await self.execute(namespace, [self.statement(sql)])
+
+    async def drop_table(self, namespace: Namespace, table: str) -> None:
+        """Remove a table with its rows.
+
+        Raises:
+            NotFound: there is none of that name.
+        """
+        if _TABLE_NAME.fullmatch(table) is None:
+            raise InvalidArgument("invalid table identifier", reason="invalid_name")
+        try:
+            await self.execute(namespace, [self.statement(f"DROP TABLE {quote_identifier(table)}")])
+        except Unprocessable as error:
+            if "no such table" in error.text:
+                raise NotFound(error.text, reason="table_not_found") from error
+            raise
+
+    def statement(self, sql: str, args: Sequence[Any] = (), expect_rows: int | None = None) -> Statement:
+        """A statement with JSON arguments, within the limits."""
+        statement = Statement(sql, to_arguments(args), expect_rows)
+        self._check(statement)
+        return statement
+
+    async def _read(self, namespace: Namespace, statement: Statement, consistency: Consistency) -> Table:
+        return render(await self._database.query(namespace, statement, consistency=consistency))
+
+    def _check(self, statement: Statement) -> None:
+        limits = self._limits
+        if not statement.sql or statement.sql.isspace():
+            raise InvalidArgument("'sql' is required", reason="missing_field")
+        if len(statement.args) > limits.max_parameters:
+            raise _too_large("arguments", len(statement.args), limits.max_parameters)
+        # A character has at most 4 bytes: most texts need not be encoded to be measured.
+        if len(statement.sql) * 4 > limits.max_sql_bytes:
+            size = len(statement.sql.encode("utf-8", "surrogatepass"))
+            if size > limits.max_sql_bytes:
+                raise _too_large("bytes of SQL", size, limits.max_sql_bytes)
+        for value in statement.args:
+            if isinstance(value, (str, bytes)) and len(value) > limits.max_value_bytes:
+                raise _too_large("bytes of one value", len(value), limits.max_value_bytes)
+
+
+def _outcome(result: Result) -> Outcome:
+    return Outcome(result.rows_affected, result.last_insert_id, None if result.rows is None else render(result.rows))
+
+
+def _too_large(what: str, found: int, limit: int) -> TooLarge:
+    return TooLarge(
+        f"{found} {what}: the limit is {limit}", reason="sql_limit", details={"limit": limit, "value": found}
+    )

@@ -59,10 +59,12 @@ class ExpiryWheel(Generic[_E]):
         The caller discards each of them before it calls again.
         """
         found: list[_E] = []
-        while self._seconds and self._seconds[0] < int(now):
-            for entry in self._buckets.get(self._seconds[0], ()):
+        while self._seconds and (second := self._seconds[0]) < int(now):
+            for entry in self._buckets.get(second, ()):
                 if len(found) == limit:
                     return found
                 found.append(entry)
-            heapq.heappop(self._seconds)
+            # A second stands twice if its bucket was emptied and filled again.
+            while self._seconds and self._seconds[0] == second:
+                heapq.heappop(self._seconds)
         return found

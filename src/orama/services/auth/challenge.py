@@ -151,4 +151,4 @@ def verification_failed(reason: str) -> Unauthenticated:
 
 
 def _hash(text: str) -> bytes:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+    return hashlib.sha256(text.encode()).digest()

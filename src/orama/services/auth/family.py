@@ -7,6 +7,7 @@ again to a client that lost the reply; a later reuse means that two hold the tok
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from typing import Final
 
@@ -22,6 +23,9 @@ from orama.errors import Precondition, Unauthenticated, Unavailable
 from orama.services.auth.decision import Decisions
 from orama.services.auth.keyring import Keyring
 from orama.services.auth.settings import AuthSettings
+
+_FORM: Final = re.compile(r"[0-9A-Za-z]{43}", re.ASCII)
+"""32 bytes in base62."""
 
 _ATTEMPTS: Final = 3
 """A token goes from unused to used, a family from alive to revoked, and never back: twice is enough."""
@@ -91,6 +95,8 @@ class Families:
         Raises:
             Unauthenticated: unknown, expired, revoked, of another namespace, or used before; the last ends its family.
         """
+        if _FORM.fullmatch(refresh_token) is None:
+            raise invalid_refresh_token()
         successor = self._keyring.successor(refresh_token)
         for _ in range(_ATTEMPTS):
             token = await self._find_token(refresh_token)
@@ -121,7 +127,8 @@ class Families:
 
     async def revoke_of_token(self, refresh_token: str) -> None:
         """End the family that a refresh token, used or not, belongs to; nothing, if it is unknown."""
-        await self._revoke("id = (SELECT family FROM refresh_tokens WHERE hash = ?)", _hash(refresh_token))
+        if _FORM.fullmatch(refresh_token) is not None:
+            await self._revoke("id = (SELECT family FROM refresh_tokens WHERE hash = ?)", _hash(refresh_token))
 
     async def revoke_all(self, wallet: str, namespace: Namespace) -> None:
         """End all of a wallet's families in a namespace."""
@@ -151,7 +158,7 @@ def invalid_refresh_token(reason: str = "invalid_refresh_token") -> Unauthentica
 
 
 def _hash(refresh_token: str) -> bytes:
-    return hashlib.sha256(refresh_token.encode("utf-8", "surrogatepass")).digest()
+    return hashlib.sha256(refresh_token.encode()).digest()
 
 
 def _token_insertion(refresh_token: str, family_id: str, now: int) -> Statement:

@@ -38,7 +38,7 @@ class Sealer:
         """
         try:
             return self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], context.encode())
-        except InvalidTag as error:
+        except (InvalidTag, ValueError) as error:  # ValueError: too short to be anything sealed
             raise Internal(
                 f"{context} does not open with this node's root secret: is its key file another cluster's?",
                 reason="root_secret_mismatch",

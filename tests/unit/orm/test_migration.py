@@ -1,0 +1,144 @@
+"""Migrations: applied once, whole, in order, and never quietly changed."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orama.backends.clock import SystemClock
+from orama.backends.database.sqlite.database import SqliteDatabase
+from orama.backends.database.sqlite.settings import SqliteSettings
+from orama.domain.namespace import PLATFORM
+from orama.domain.sql import Statement
+from orama.errors import Conflict, Unprocessable
+from orama.orm.migration import Migration, apply_migrations, load_migrations, split_statements
+from orama.services.migrations import migrate_platform, platform_migrations
+from orama.testing.clock import ManualClock
+
+FIRST = Migration(1, "first", "CREATE TABLE a (x);\nINSERT INTO a VALUES (1);\n")
+SECOND = Migration(2, "second", "-- more\nINSERT INTO a VALUES (2);")
+
+
+@pytest.fixture
+async def database(tmp_path):
+    opened = await SqliteDatabase.open(SqliteSettings(data_directory=tmp_path / "data"), SystemClock())
+    yield opened
+    await opened.close()
+
+
+async def rows(database, sql):
+    return (await database.query(PLATFORM, Statement(sql))).rows
+
+
+async def migrate(database, *migrations):
+    return await apply_migrations(database, PLATFORM, list(migrations), ManualClock())
+
+
+async def test_applies_what_is_new_and_only_that(database):
+    assert await migrate(database, FIRST) == [FIRST]
+    assert await migrate(database, FIRST) == []
+    assert await migrate(database, FIRST, SECOND) == [SECOND]
+    assert await rows(database, "SELECT x FROM a") == [(1,), (2,)]
+    assert await rows(database, "SELECT version, name, applied_at FROM schema_migrations ORDER BY version") == [
+        (1, "first", 1_800_000_000_000),
+        (2, "second", 1_800_000_000_000),
+    ]
+
+
+async def test_processes_that_start_at_once_apply_each_migration_once(database):
+    applied = await asyncio.gather(*(migrate(database, FIRST, SECOND) for _ in range(20)))
+    assert sorted(one.version for process in applied for one in process) == [1, 2]
+    assert await rows(database, "SELECT x FROM a") == [(1,), (2,)]
+
+
+async def test_a_migration_that_fails_leaves_nothing_behind(database):
+    broken = Migration(2, "broken", "INSERT INTO a VALUES (9); CREATE TABLE b (x); INSERT INTO nowhere VALUES (1);")
+    with pytest.raises(Unprocessable):
+        await migrate(database, FIRST, broken)
+    assert await rows(database, "SELECT x FROM a") == [(1,)]
+    assert await rows(database, "SELECT version FROM schema_migrations") == [(1,)]
+    assert await migrate(database, FIRST, SECOND) == [SECOND]
+
+
+async def test_a_migration_changed_after_the_fact_is_an_error_that_says_so(database):
+    await migrate(database, FIRST)
+    changed = Migration(1, "first", FIRST.sql + "-- harmless?")
+    with pytest.raises(Conflict, match="0001_first was changed after it was applied") as failure:
+        await migrate(database, changed, SECOND)
+    assert failure.value.reason == "migration_changed"
+    assert await rows(database, "SELECT x FROM a") == [(1,)]
+
+
+async def test_a_database_of_a_newer_program_is_left_alone(database):
+    await migrate(database, FIRST, SECOND)
+    with pytest.raises(Conflict, match="migration 2") as failure:
+        await migrate(database, FIRST)
+    assert failure.value.reason == "schema_too_new"
+
+
+async def test_the_platforms_schema_is_what_its_files_say(database):
+    applied = await migrate_platform(database, ManualClock())
+    assert [one.version for one in applied] == list(range(1, len(applied) + 1))
+    assert await migrate_platform(database, ManualClock()) == []
+    plain = sqlite3.connect(":memory:")
+    for migration in platform_migrations():
+        plain.executescript(migration.sql)
+    expected = plain.execute("SELECT name FROM sqlite_schema WHERE sql NOT NULL ORDER BY name").fetchall()
+    plain.close()
+    actual = await rows(
+        database,
+        "SELECT name FROM sqlite_schema WHERE sql NOT NULL AND tbl_name <> 'schema_migrations' ORDER BY name",
+    )
+    assert actual == expected
+
+
+def test_files_are_told_by_their_names(tmp_path):
+    (tmp_path / "0002_b.sql").write_text("SELECT 2")
+    (tmp_path / "0001_a.sql").write_text("SELECT 1")
+    (tmp_path / "__init__.py").write_text("")
+    assert load_migrations(tmp_path) == [Migration(1, "a", "SELECT 1"), Migration(2, "b", "SELECT 2")]
+
+
+@pytest.mark.parametrize("name", ["1_a.sql", "0003-a.sql", "0003_A.sql", "a.sql", "0001_other.sql"])
+def test_a_file_of_another_name_is_an_error(tmp_path, name):
+    (tmp_path / "0001_a.sql").write_text("SELECT 1")
+    (tmp_path / name).write_text("SELECT 1")
+    with pytest.raises(ValueError, match=name):
+        load_migrations(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("script", "statements"),
+    [
+        ("", []),
+        (" ;; \n; -- nothing", []),
+        ("SELECT 1", ["SELECT 1"]),
+        ("SELECT 1; SELECT 2;", ["SELECT 1", "SELECT 2"]),
+        ("SELECT ';'; SELECT 2", ["SELECT ';'", "SELECT 2"]),
+        ("SELECT 'it''s; fine'; SELECT 2", ["SELECT 'it''s; fine'", "SELECT 2"]),
+        ('SELECT "a;""b"; SELECT `a;b`; SELECT [a;b]', ['SELECT "a;""b"', "SELECT `a;b`", "SELECT [a;b]"]),
+        ("SELECT 1 -- one; two\n; SELECT 2", ["SELECT 1", "SELECT 2"]),
+        ("SELECT 1 /* one; -- ' */ + 1; SELECT 2", ["SELECT 1   + 1", "SELECT 2"]),
+        ("SELECT 1/2-1; SELECT '--'; SELECT '/*'", ["SELECT 1/2-1", "SELECT '--'", "SELECT '/*'"]),
+        ("-- it's\nSELECT 1", ["SELECT 1"]),
+    ],
+)
+def test_statements_end_at_a_semicolon_outside_quotes_and_comments(script, statements):
+    assert split_statements(script) == statements
+
+
+@pytest.mark.parametrize("script", ["SELECT 'a; SELECT 2;", 'SELECT "a;', "SELECT `a", "SELECT [a", "SELECT 1 /* a;"])
+def test_what_does_not_end_is_an_error(script):
+    with pytest.raises(ValueError, match="does not end"):
+        split_statements(script)
+
+
+@given(st.lists(st.sampled_from(["SELECT 1", "'a;b'", '"c"', "--;\n", "/*;*/", "[x;]", " ", "''", "-", "/", "`;`"])))
+def test_sqlite_agrees_that_each_statement_is_complete_and_no_more(parts):
+    for statement in split_statements(" ".join(parts)):
+        assert sqlite3.complete_statement(statement + ";")
+        assert not sqlite3.complete_statement(statement)

@@ -50,8 +50,9 @@ _RESERVED_NAME: Final = re.compile(rf"(?<![a-z0-9_$]){RESERVED_PREFIX}")
 _BOOKKEEPING: Final = frozenset(
     {"sqlite_master", "sqlite_temp_master", "sqlite_sequence", "sqlite_stat1", "sqlite_stat4", "pragma_quick_check"}
 )
-_MADE_UP_TABLES: Final = frozenset({"json_each", "json_tree", "jsonb_each", "jsonb_tree"})
-"""Table-valued functions that SQLite makes up when they are first named; the others are pragma_…, or dropped."""
+_MADE_UP_TABLES: Final = frozenset({"json_each", "json_tree", "jsonb_each", "jsonb_tree", "carray"})
+"""Table-valued functions that SQLite makes up when they are first named (sqlite3LocateTable). So are those called
+pragma_…; all others are dropped from the connection."""
 
 _ROW_ACTIONS: Final = frozenset({apsw.SQLITE_READ, apsw.SQLITE_INSERT, apsw.SQLITE_UPDATE, apsw.SQLITE_DELETE})
 _DDL_ACTIONS: Final = {

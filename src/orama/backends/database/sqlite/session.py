@@ -161,8 +161,8 @@ class Session:
         return apsw.SQLITE_DENY
 
     def _before_first_step(self, cursor: apsw.Cursor, sql: str, _arguments: object) -> bool:
-        if not self._running:
-            return True
+        if not self._running or (self._started and not cursor.has_vdbe):
+            return True  # apsw calls again for a comment after the statement
         if self._started or not is_blank(self._sql[len(sql) :]):
             raise InvalidArgument("give one statement at a time", reason="one_statement")
         self._writes = not cursor.is_readonly

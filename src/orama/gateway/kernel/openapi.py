@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import types
+import typing
 from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any, Final
@@ -25,13 +27,13 @@ _WITH_CREDENTIAL: Final = (Code.UNAUTHENTICATED, Code.PERMISSION_DENIED, Code.UN
 def openapi_document(operations: Iterable[Operation], *, version: str) -> dict[str, Any]:
     """The document as JSON values."""
     table = list(operations)
-    types: list[Any] = [Problem]
+    kinds: list[Any] = [Problem]
     for one in table:
-        types.append(one.response)
+        kinds.extend(_alternatives(one.response))
         if one.request is not None:
-            types.append(one.request)
-    schemas, components = msgspec.json.schema_components(types, ref_template=_REF)
-    schema_of = {id(kind): schema for kind, schema in zip(types, schemas, strict=True)}
+            kinds.append(one.request)
+    schemas, components = msgspec.json.schema_components(kinds, ref_template=_REF)
+    schema_of = {repr(kind): schema for kind, schema in zip(kinds, schemas, strict=True)}
     paths: dict[str, dict[str, Any]] = {}
     for one in table:
         paths.setdefault(one.path, {})[one.method.lower()] = _operation(one, schema_of, components)
@@ -54,12 +56,19 @@ def openapi_document(operations: Iterable[Operation], *, version: str) -> dict[s
     }
 
 
-def _operation(one: Operation, schema_of: dict[int, Any], components: dict[str, Any]) -> dict[str, Any]:
+def _alternatives(kind: Any) -> tuple[Any, ...]:
+    """The members of a union, which msgspec encodes but does not describe if two are objects."""
+    return typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
+
+
+def _operation(one: Operation, schema_of: dict[str, Any], components: dict[str, Any]) -> dict[str, Any]:
+    alternatives = [schema_of[repr(kind)] for kind in _alternatives(one.response)]
+    schema = alternatives[0] if len(alternatives) == 1 else {"anyOf": alternatives}
     document: dict[str, Any] = {
         "operationId": one.name,
         "tags": [one.group],
         "summary": one.summary,
-        "responses": _responses(one, schema_of[id(one.response)]),
+        "responses": _responses(one, schema),
         "security": [] if one.scope == PUBLIC else [{"apiKey": []}, {"bearer": []}],
         "x-scope": one.scope,
     }
@@ -69,7 +78,7 @@ def _operation(one: Operation, schema_of: dict[int, Any], components: dict[str, 
     if one.request is not None and one.method in ("POST", "PUT", "PATCH"):
         document["requestBody"] = {
             "required": not one.body_optional,
-            "content": {"application/json": {"schema": schema_of[id(one.request)]}},
+            "content": {"application/json": {"schema": schema_of[repr(one.request)]}},
         }
     elif one.request is not None:
         document["parameters"] = _parameters(components[one.request.__name__], names)

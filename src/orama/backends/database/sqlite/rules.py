@@ -58,7 +58,6 @@ _ROW_ACTIONS: Final = frozenset({apsw.SQLITE_READ, apsw.SQLITE_INSERT, apsw.SQLI
 _DDL_ACTIONS: Final = {
     "create": frozenset({apsw.SQLITE_CREATE_TABLE, apsw.SQLITE_CREATE_INDEX, apsw.SQLITE_CREATE_VIEW}),
     "drop": frozenset({apsw.SQLITE_DROP_TABLE, apsw.SQLITE_DROP_INDEX, apsw.SQLITE_DROP_VIEW}),
-    "alter": frozenset({apsw.SQLITE_ALTER_TABLE}),
 }
 
 
@@ -101,6 +100,8 @@ def admits(keyword: str, sql: str, action: Action) -> bool:
     code = action.code
     if code in _ROW_ACTIONS:
         return _admits_rows(keyword, action)
+    if code == apsw.SQLITE_ALTER_TABLE:  # its arguments are schema, table and perhaps column
+        return keyword == "alter" and action.first == "main" and not _is_internal(action.second or "")
     if action.schema not in (None, "main"):
         return False
     if code == apsw.SQLITE_FUNCTION:
@@ -124,8 +125,6 @@ def _admits_rows(keyword: str, action: Action) -> bool:
 
 
 def _admits_definition(action: Action) -> bool:
-    if action.code == apsw.SQLITE_ALTER_TABLE:
-        return action.first == "main" and not _is_internal(action.second or "")
     # UNIQUE and AUTOINCREMENT make these on their way; when a caller names them, SQLite itself refuses.
     made_on_the_way = {
         apsw.SQLITE_CREATE_TABLE: action.first == "sqlite_sequence",

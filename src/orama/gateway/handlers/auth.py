@@ -12,6 +12,7 @@ from orama.domain.namespace import Namespace, parse_namespace
 from orama.domain.timestamp import rfc3339
 from orama.errors import Code, InvalidArgument, Unauthenticated
 from orama.gateway.kernel.call import Call
+from orama.gateway.kernel.client_address import address_group
 from orama.gateway.kernel.operation import CREDENTIAL, PUBLIC, RouteClass, operation
 from orama.services.auth.assembly import Auth
 from orama.services.auth.authenticator import credentials_in
@@ -49,7 +50,7 @@ class AuthHandlers:
             request.namespace,
             request.purpose,
             origin=call.request.headers.get("origin"),
-            client=call.request.client,
+            client=address_group(call.request.client),
         )
         return wire.Challenge(
             wallet=request.wallet,

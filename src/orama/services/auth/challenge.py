@@ -143,6 +143,8 @@ class Challenges:
             raise ValueError("issued at another time")
         if message.expiration_time is None or parse_rfc3339(message.expiration_time) <= now:
             raise ValueError("expired")
+        if message.not_before is not None and parse_rfc3339(message.not_before) > now:
+            raise ValueError("not good yet")
 
 
 def verification_failed(reason: str) -> Unauthenticated:

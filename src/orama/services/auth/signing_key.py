@@ -31,7 +31,11 @@ PrivateKey: TypeAlias = Ed25519PrivateKey | RSAPrivateKey
 
 
 class SigningKey(msgspec.Struct, frozen=True):
-    """One key. `kid`: the first 8 bytes, in hex, of the SHA-256 over the public key (SubjectPublicKeyInfo)."""
+    """One key.
+
+    `kid`: the first 8 bytes, in hex, of the SHA-256 over the public key (SubjectPublicKeyInfo). `retired_at`: unix
+    milliseconds from which it signs no more; it verifies for as long as its tokens may live.
+    """
 
     kid: str
     algorithm: Algorithm
@@ -50,9 +54,10 @@ class SigningKey(msgspec.Struct, frozen=True):
 
 
 class SigningKeys:
-    """The set of keys in use: one that signs, and those it replaced while tokens of theirs may live.
+    """The set of keys in use: one that signs, its successor if there is one, and those it replaced.
 
-    Whichever gateway first finds no key makes one; the database admits one current key per algorithm.
+    Whichever gateway first finds no key makes one; the database admits one key per algorithm without an end. A
+    successor is published for `AuthSettings.signing_key_refresh_s` before it signs: by then all gateways know it.
     """
 
     def __init__(self, database: Database, clock: Clock, sealer: Sealer, settings: AuthSettings) -> None:
@@ -99,18 +104,24 @@ class SigningKeys:
         return self._keys.get(kid)
 
     async def rotate(self) -> None:
-        """Sign with a new key from now on; tokens signed with the old one stay good until they expire."""
-        replacement = await self._generate()
+        """Publish a new key, which takes over in a moment; tokens signed with the old one stay good."""
+        successor = await self._generate()
         retire = Statement(
             "UPDATE signing_keys SET retired_at = ? WHERE algorithm = ? AND retired_at IS NULL",
-            (to_ms(self._clock.now()), replacement.algorithm),
+            (to_ms(self._clock.now() + self._settings.signing_key_refresh_s), successor.algorithm),
         )
-        await self._execute([retire, self._creation(replacement)])
+        await self._execute([retire, self._creation(successor)])
         await self._read()
 
     def _current(self) -> SigningKey | None:
-        wanted = self._settings.jwt_algorithm
-        return next((key for key in self._keys.values() if key.algorithm == wanted and key.retired_at is None), None)
+        """The oldest that has not ended: keys stand newest first."""
+        wanted, now = self._settings.jwt_algorithm, to_ms(self._clock.now())
+        usable = (
+            key
+            for key in reversed(self._keys.values())
+            if key.algorithm == wanted and (key.retired_at is None or key.retired_at > now)
+        )
+        return next(usable, None)
 
     async def _refresh(self, max_age_s: float) -> None:
         if self._clock.monotonic() - self._read_at >= max_age_s:

@@ -110,6 +110,7 @@ async def test_w2_a_text_that_the_gateway_did_not_write_never_counts(gateway):
         ("issued_at", "2027-01-15T08:02:00Z"),
         ("expiration_time", "2027-01-15T07:59:59Z"),
         ("expiration_time", None),
+        ("not_before", "2027-01-15T08:00:01Z"),
     ],
 )
 async def test_a_changed_field_is_refused_before_the_database_is_asked(gateway, field, value):

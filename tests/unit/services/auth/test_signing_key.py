@@ -60,27 +60,41 @@ async def test_a_sealed_key_does_not_open_under_another_name(gateway, another_ga
         await another_gateway()
 
 
-async def test_after_a_rotation_old_and_new_tokens_hold_everywhere(gateway, another_gateway, clock):
+async def test_a_new_key_is_published_before_it_signs_and_old_tokens_hold(gateway, another_gateway, clock):
     other = await another_gateway()
     old = (await gateway.sign_in(OWNER)).access_token.text
     clock.advance(1)
     await gateway.auth.signing_keys.rotate()
-    new = (await gateway.sign_in(OWNER)).access_token.text
-    assert kid_of(old) != kid_of(new)
-    assert await kids(gateway) == [kid_of(new), kid_of(old)]
-    clock.advance(5)
+    published, _ = await kids(gateway)
+    for _ in range(59):
+        clock.advance(1)
+        for one in (gateway, other):
+            assert kid_of((await one.sign_in(OWNER)).access_token.text) == kid_of(old)
+    clock.advance(1)
+    new = [(await one.sign_in(OWNER)).access_token.text for one in (gateway, other)]
+    assert {kid_of(token) for token in new} == {published} != {kid_of(old)}
     for one in (gateway, other):
-        assert await one.by_token(old)
-        assert await one.by_token(new)
+        for token in (old, *new):
+            assert await one.by_token(token)
+        assert await kids(one) == [published, kid_of(old)]
+
+
+async def test_rotations_at_once_leave_one_key_without_an_end(gateway, another_gateway, clock):
+    other = await another_gateway()
+    clock.advance(1)
+    await asyncio.gather(gateway.auth.signing_keys.rotate(), other.auth.signing_keys.rotate())
+    assert await gateway.rows("SELECT count(*) FROM signing_keys WHERE retired_at IS NULL") == [(1,)]
     clock.advance(60)
-    assert kid_of((await other.sign_in(OWNER)).access_token.text) == kid_of(new)
+    tokens = [(await one.sign_in(OWNER)).access_token.text for one in (gateway, other)]
+    assert len(set(map(kid_of, tokens))) == 1
 
 
 async def test_a_retired_key_is_forgotten_once_its_tokens_have_ended(gateway, another_gateway, clock):
     old = await kids(gateway)
     await gateway.auth.signing_keys.rotate()
-    clock.advance(900 + 60 + 60)
+    clock.advance(60 + 900 + 60 + 60)
     fresh = await another_gateway()
+    assert len(await kids(fresh)) == 1
     assert set(await kids(fresh)).isdisjoint(old)
 
 

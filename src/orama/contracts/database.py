@@ -62,7 +62,8 @@ class Database(Protocol):
         """Run the statements in order as one atomic unit; all take effect, durably, or none does.
 
         Returns once the engine holds the effects durably; one result for each statement. An empty batch does nothing.
-        Another caller's failure never undoes an acknowledged batch, nor fails this one.
+        Another caller's failure never undoes an acknowledged batch, nor fails this one. Batches of one namespace take
+        effect in the order in which this method was called.
 
         Raises:
             Precondition: a statement's ``expect_rows`` did not hold.

@@ -11,12 +11,12 @@ import yaml
 from orama.config.loader import LoadedConfig
 from orama.config.schema import Schema
 
-_REDACTED = "********"
+_REDACTED = "(secret)"
 _WIDTH = 56
 
 
 def render(loaded: LoadedConfig) -> str:
-    """YAML that `load` reads back, each value with its origin in a comment. Secrets are replaced by asterisks."""
+    """YAML that `load` reads back, each value with its origin in a comment. Secrets are left out."""
     lines: list[str] = []
     _render_section(Schema(type(loaded.config)), "", loaded.config, loaded.origins, lines)
     return "\n".join(lines) + "\n"

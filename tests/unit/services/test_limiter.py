@@ -160,5 +160,5 @@ def test_who_waits_as_told_is_admitted(key, namespace, address, costs):
             clock.advance(waits[-1])
             limits.check("read", **caller, cost=cost)
     assume(waits)
-    assert 0 < min(waits)
+    assert min(waits) > 0
     assert max(waits) <= longest_s + 1e-6

@@ -124,9 +124,10 @@ class Kernel:
         self.seen = Seen()
         self.in_flight = InFlight(clock)
         router = Router(operations_of("probe", self.handlers), max_body_bytes=limits.max_body_bytes)
+        self.cors = Cors(("*",))
         self.pipeline = Pipeline(
             router,
-            (Correlation(), Cors(("*",))),
+            (Correlation(), self.cors),
             (Routing(router, hosts), Decode(limits.max_json_depth)),
             (self.seen,),
             self.in_flight,
@@ -135,7 +136,7 @@ class Kernel:
         )
         self.addresses = ClientAddress(parse_networks(trusted))
         self.connections = ConnectionTable(limits, self.addresses, clock)
-        self.asgi = AsgiDriver(self.pipeline, limits, self.addresses)
+        self.asgi = AsgiDriver(self.pipeline, limits, self.addresses, self.cors.constant)
         self.port = 0
 
 
@@ -148,7 +149,7 @@ async def running_kernel(
     listening = bind("127.0.0.1:0")
     kernel.port = listening.getsockname()[1]
     listener = Listener(
-        Http1Services(kernel.pipeline, kernel.limits, kernel.addresses, kernel.connections),
+        Http1Services(kernel.pipeline, kernel.limits, kernel.addresses, kernel.connections, kernel.cors.constant),
         kernel.asgi,
         shutdown_grace_s=1,
     )

@@ -119,12 +119,13 @@ async def assemble(config: Config, data: DataDirectory, stack: AsyncExitStack, c
         *operations_of("cache", CacheHandlers(cache_service)),
     )
     openapi = msgspec.json.encode(openapi_document(operations, version=orama.__version__))
+    cors = Cors(config.server.cors_origins)
     router = Router(operations, max_body_bytes=config.server.max_body_bytes)
     pipeline = Pipeline(
         router,
         marks=(
             Correlation(),  # first, so that everything after can name the request
-            Cors(config.server.cors_origins),  # before anything can fail: browsers must be able to read errors
+            cors,  # before anything can fail: browsers must be able to read errors
         ),
         stages=(
             Routing(router, config.server.allowed_hosts),  # decides what the rest applies to
@@ -160,8 +161,8 @@ async def assemble(config: Config, data: DataDirectory, stack: AsyncExitStack, c
     )
     metrics.add_counts("orama_log_dropped", "Log lines lost to a slow reader.", (), lambda: {(): writer.dropped})
     return Node(
-        AsgiDriver(pipeline, config.server, addresses),
-        Http1Services(pipeline, config.server, addresses, connections),
+        AsgiDriver(pipeline, config.server, addresses, cors.constant),
+        Http1Services(pipeline, config.server, addresses, connections, cors.constant),
         health,
         in_flight,
         events,

@@ -11,6 +11,7 @@ import threading
 from collections import deque
 from collections.abc import MutableMapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, BinaryIO, Final, Literal, TextIO
 
 import msgspec
@@ -93,7 +94,14 @@ def make_logger(writer: LogWriter, clock: Clock, *, level: Level, log_format: Fo
 
 def rfc3339(unix_s: float) -> str:
     """A moment as RFC 3339 in UTC with milliseconds."""
-    return datetime.fromtimestamp(unix_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    second = int(unix_s)
+    return f"{_whole_second(second)}.{int((unix_s - second) * 1000):03d}Z"
+
+
+@lru_cache(maxsize=4)
+def _whole_second(unix_s: int) -> str:
+    """Log lines of one second share its calendar."""
+    return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def resolve_format(wanted: Literal["json", "console", "auto"], stream: TextIO = sys.stderr) -> Format:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -28,7 +29,14 @@ class ClientGone(Exception):
 class AsgiDriver:
     """An ASGI 3 application around the pipeline."""
 
-    def __init__(self, pipeline: Pipeline, limits: HttpLimits, addresses: ClientAddress) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        limits: HttpLimits,
+        addresses: ClientAddress,
+        constant_headers: Sequence[tuple[str, str]],
+    ) -> None:
+        self._constant = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in constant_headers]
         self._pipeline = pipeline
         self._limits = limits
         self._addresses = addresses
@@ -59,10 +67,12 @@ class AsgiDriver:
             return
         except OramaError as error:
             unread = Request(scope["method"], "?", "", fields.values, b"", peer, peer)
-            await _send(send, self._pipeline.refuse(unread, error), head_only=scope["method"] == "HEAD")
+            await self._send(send, self._pipeline.refuse(unread, error), head_only=scope["method"] == "HEAD")
             return
-        reply = await self._pipeline.run(request)
-        await _send(send, reply, head_only=request.method == "HEAD")
+        task = asyncio.current_task()
+        assert task is not None
+        reply = await self._pipeline.run(request, task.cancel)
+        await self._send(send, reply, head_only=request.method == "HEAD")
 
     def _request(self, scope: Scope, headers: dict[str, str], peer: str) -> Request:
         raw_path = scope.get("raw_path") or scope["path"].encode()
@@ -100,11 +110,10 @@ class AsgiDriver:
                 return b"".join(parts)
         raise TooLarge(f"the request body is larger than {limit} bytes", reason="body_too_large")
 
-
-async def _send(send: Send, reply: Reply, *, head_only: bool) -> None:
-    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers]
-    if reply.status != HTTPStatus.NO_CONTENT:  # RFC 9110 §8.6: no length on 204
-        headers.append((b"content-type", reply.content_type.encode("latin-1")))
-        headers.append((b"content-length", str(len(reply.body)).encode("ascii")))
-    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if head_only else reply.body})
+    async def _send(self, send: Send, reply: Reply, *, head_only: bool) -> None:
+        headers = self._constant + [(name.encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers]
+        if reply.status != HTTPStatus.NO_CONTENT:  # RFC 9110 §8.6: no length on 204
+            headers.append((b"content-type", reply.content_type.encode("latin-1")))
+            headers.append((b"content-length", str(len(reply.body)).encode("ascii")))
+        await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if head_only else reply.body})

@@ -8,6 +8,7 @@ test with raw sockets holds both to it. Sources: RFC 9112 §2 to §7, RFC 9110 �
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from orama.errors import InvalidArgument
@@ -25,6 +26,12 @@ _SINGLE: Final = frozenset(
 )  # fmt: skip
 
 
+@lru_cache(maxsize=512)
+def _name(name: bytes) -> str:
+    """Requests share few names: each spelling is lowered once."""
+    return name.decode("latin-1").lower()
+
+
 class Headers:
     """Collects a request's headers, checks them, and answers how its body is framed."""
 
@@ -39,7 +46,7 @@ class Headers:
         Raises:
             InvalidArgument: a repeated header that may not be repeated.
         """
-        key = name.decode("latin-1").lower()
+        key = _name(name)
         text = value.decode("latin-1").strip(" \t")
         values = self.values
         if key not in values:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 from typing import Any, Final, cast
 
 import httptools
@@ -35,13 +36,18 @@ class Http1Services:
     """What all connections of a listener share."""
 
     def __init__(
-        self, pipeline: Pipeline, limits: HttpLimits, addresses: ClientAddress, connections: ConnectionTable
+        self,
+        pipeline: Pipeline,
+        limits: HttpLimits,
+        addresses: ClientAddress,
+        connections: ConnectionTable,
+        constant_headers: Sequence[tuple[str, str]],
     ) -> None:
         self.pipeline = pipeline
         self.limits = limits
         self.addresses = addresses
         self.connections = connections
-        self.writer = ReplyWriter()
+        self.writer = ReplyWriter(constant_headers)
 
 
 class Http1Protocol(HttpToolsProtocol):
@@ -108,9 +114,12 @@ class Http1Protocol(HttpToolsProtocol):
         self._services.connections.release(self)
         self._closing = True
         self._waiting.clear()
+        self._cancel()
+        super().connection_lost(exc)
+
+    def _cancel(self) -> None:
         if self._task is not None:
             self._task.cancel()
-        super().connection_lost(exc)
 
     def shutdown(self) -> None:
         """Close once every reply that is owed has been written."""
@@ -324,7 +333,7 @@ class Http1Protocol(HttpToolsProtocol):
         task.add_done_callback(self.tasks.discard)
 
     async def _serve(self, request: Request, keep_alive: bool) -> None:
-        reply = await self._services.pipeline.run(request)
+        reply = await self._services.pipeline.run(request, self._cancel)
         self._task = None
         if self.transport.is_closing():
             return

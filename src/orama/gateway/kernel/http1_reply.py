@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Final
 
@@ -12,11 +13,16 @@ _STATUS_LINE[499] = "HTTP/1.1 499 Client Closed Request\r\n"
 
 
 class ReplyWriter:
-    """Encodes replies in one piece, so that each is one write and one packet where it fits."""
+    """Encodes replies in one piece, so that each is one write and one packet where it fits.
 
-    def __init__(self) -> None:
+    Args:
+        constant: headers that every reply carries, encoded once.
+    """
+
+    def __init__(self, constant: Sequence[tuple[str, str]]) -> None:
+        self._constant = "".join(f"{name}: {value}\r\n" for name, value in constant)
         self._shared: list[tuple[bytes, bytes]] = []
-        self._shared_text = ""
+        self._shared_text = self._constant
 
     def encode(self, reply: Reply, shared: list[tuple[bytes, bytes]], *, keep_alive: bool, head_only: bool) -> bytes:
         """The bytes of `reply`.
@@ -25,7 +31,9 @@ class ReplyWriter:
         """
         if shared is not self._shared:
             self._shared = shared
-            self._shared_text = "".join(f"{name.decode()}: {value.decode()}\r\n" for name, value in shared)
+            self._shared_text = self._constant + "".join(
+                f"{name.decode()}: {value.decode()}\r\n" for name, value in shared
+            )
         body = reply.body
         parts = [_STATUS_LINE[reply.status], self._shared_text]
         if reply.status != HTTPStatus.NO_CONTENT:  # RFC 9110 §8.6: no length on 204

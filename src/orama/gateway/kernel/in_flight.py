@@ -1,13 +1,15 @@
-"""The calls under way: how many there are, which are overdue, and when the last one has ended."""
+"""The calls under way: how many there are, and which are overdue."""
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Callable
 
 from orama.contracts.clock import Clock
 from orama.gateway.kernel.call import Call
 
 _SWEEP_INTERVAL_S = 0.1
+
+Cancel = Callable[[], object]
 
 
 class InFlight:
@@ -18,36 +20,26 @@ class InFlight:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._calls: dict[Call, asyncio.Task[object] | None] = {}
-        self._empty = asyncio.Event()
-        self._empty.set()
+        self._calls: dict[Call, Cancel] = {}
 
     def __len__(self) -> int:
         return len(self._calls)
 
-    def enter(self, call: Call) -> None:
-        """Count `call`, which the running task is working on."""
-        if not self._calls:
-            self._empty.clear()
-        self._calls[call] = asyncio.current_task()
+    def enter(self, call: Call, cancel: Cancel) -> None:
+        """Count `call`; `cancel` raises `CancelledError` in the task that works on it."""
+        self._calls[call] = cancel
 
     def leave(self, call: Call) -> None:
         """Forget `call`; it has ended one way or the other."""
         del self._calls[call]
-        if not self._calls:
-            self._empty.set()
-
-    async def drained(self) -> None:
-        """Wait until no call is under way."""
-        await self._empty.wait()
 
     def cancel_overdue(self) -> None:
         """Cancel each call past its deadline; the pipeline answers it with 504."""
         now = self._clock.monotonic()
-        for call, task in list(self._calls.items()):
-            if call.deadline < now and task is not None and not call.expired:
+        for call, cancel in list(self._calls.items()):
+            if call.deadline < now and not call.expired:
                 call.expired = True
-                task.cancel()
+                cancel()
 
     async def sweep(self) -> None:
         """Cancel overdue calls for ever. The owner cancels this task."""

@@ -11,7 +11,7 @@ import msgspec
 from orama.contracts.clock import Clock
 from orama.errors import Cancelled, Deadline, Internal, OramaError
 from orama.gateway.kernel.call import Call, Reply, Request
-from orama.gateway.kernel.in_flight import InFlight
+from orama.gateway.kernel.in_flight import Cancel, InFlight
 from orama.gateway.kernel.operation import RouteClass
 from orama.gateway.kernel.problem import problem
 from orama.gateway.kernel.route import Router
@@ -73,12 +73,15 @@ class Pipeline:
         self._request_timeout_s = request_timeout_s
         self._encode = msgspec.json.Encoder().encode
 
-    async def run(self, request: Request) -> Reply:
-        """Answer `request`. Errors are replies, too; only cancellation by the driver is raised."""
+    async def run(self, request: Request, cancel: Cancel) -> Reply:
+        """Answer `request`. Errors are replies, too; only cancellation by the driver is raised.
+
+        `cancel` cancels the task that this runs in; the pipeline uses it when the deadline ends.
+        """
         started = self._monotonic()
         call = Call(request, started, self.router.unknown)
         call.deadline = started + self._request_timeout_s
-        self._in_flight.enter(call)
+        self._in_flight.enter(call, cancel)
         try:
             reply = await self._answer(call)
         except OramaError as error:

@@ -25,22 +25,19 @@ class Cors:
     def __init__(self, origins: tuple[str, ...], *, max_age_s: int = 600) -> None:
         self._origins = frozenset(origins)
         self._any = "*" in self._origins
-        self._common = [
-            ("x-content-type-options", "nosniff"),
-            ("access-control-expose-headers", _EXPOSE),
-        ]
+        self.constant = [("x-content-type-options", "nosniff"), ("access-control-expose-headers", _EXPOSE)]
+        """Headers for every reply whatever the request; drivers encode them once."""
         self._preflight = [
             ("access-control-allow-methods", _ALLOW_METHODS),
             ("access-control-allow-headers", _ALLOW_HEADERS),
             ("access-control-max-age", str(max_age_s)),
         ]
         if self._any:
-            self._common.append(("access-control-allow-origin", "*"))
+            self.constant.append(("access-control-allow-origin", "*"))
 
     def __call__(self, call: Call) -> None:
-        """Add the headers; a refused origin gets none, and its browser does the rest."""
+        """Add what depends on the request; a refused origin gets nothing, and its browser does the rest."""
         request = call.request
-        call.headers.extend(self._common)
         if request.method == "OPTIONS":
             call.headers.extend(self._preflight)
         if not self._any:

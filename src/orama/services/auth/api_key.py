@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections.abc import Iterable
+from typing import Final
 
 import msgspec
 
@@ -21,17 +22,17 @@ from orama.services.auth.decision import Decisions
 from orama.services.auth.keyring import Keyring
 from orama.services.auth.settings import AuthSettings
 
-ALL_SCOPES = ("*",)
+ALL_SCOPES: Final = ("*",)
 
-_SELECT = (
+_SELECT: Final = (
     "SELECT k.id, k.namespace, k.wallet, k.family, k.name, k.scopes, k.created_at, k.expires_at, k.revoked_at, k.mac "
     "FROM api_keys k"
 )
-_LASTING_KEYS = (
+_LASTING_KEYS: Final = (
     "(SELECT count(*) FROM api_keys WHERE namespace = ? AND wallet = ? AND family IS NULL "
     "AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?))"
 )
-_MEMBER_WITH_ROOM = (  # Both halves stand here.
+_MEMBER_WITH_ROOM: Final = (  # Both halves stand here.
     f"{_LASTING_KEYS} < ? AND EXISTS (SELECT 1 FROM members WHERE namespace = ? AND wallet = ?)"  # noqa: S608
 )
 

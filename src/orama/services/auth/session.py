@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from orama.domain.api_key import ApiKey, key_subject, parse_api_key
+from orama.domain.api_key import key_subject, parse_api_key
 from orama.domain.identity import Method, Principal
 from orama.domain.namespace import Namespace
 from orama.errors import InvalidArgument, PermissionDenied, Unauthenticated
@@ -62,7 +62,7 @@ class Sessions:
         if api_key is None:
             raise Unauthenticated("missing API key", reason="missing_credential")
         key = parse_api_key(api_key)
-        record = await self._api_keys.authenticate(key) if isinstance(key, ApiKey) else None
+        record = key and await self._api_keys.authenticate(key)
         if record is None:
             raise Unauthenticated("invalid API key", reason="invalid_api_key")
         token = await self._access_tokens.issue(key_subject(record.id), record.namespace, record.family)

@@ -61,7 +61,6 @@ class App(msgspec.Struct, frozen=True):
     id: str
     name: str
     namespace: Namespace
-    wallet: Wallet
 
 
 _T = TypeVar("_T")
@@ -139,7 +138,7 @@ class SignIn:
             raise InvalidArgument(f"a name has at most {_MAX_NAME} characters", reason="invalid_name")
 
         async def create(wallet: Wallet, namespace: Namespace) -> tuple[App, list[Statement]]:
-            app = App("app_" + base62(secrets.token_bytes(12)), name, namespace, wallet)
+            app = App("app_" + base62(secrets.token_bytes(12)), name, namespace)
             row = (app.id, namespace, name, wallet.subject, to_ms(self._clock.now()))
             sql = "INSERT INTO apps (id, namespace, name, wallet, created_at) VALUES (?, ?, ?, ?, ?)"
             return app, [Statement(sql, row)]

@@ -23,7 +23,7 @@ from orama.contracts.database import Database
 from orama.domain.namespace import PLATFORM
 from orama.domain.sql import Consistency, Statement
 from orama.domain.timestamp import to_ms
-from orama.errors import Internal, Precondition
+from orama.errors import Internal, Precondition, Unavailable
 from orama.services.auth.keyring import Sealer
 from orama.services.auth.settings import Algorithm, AuthSettings
 
@@ -85,8 +85,12 @@ class SigningKeys:
             await self._read()
 
     async def current(self) -> SigningKey:
-        """The key to sign with."""
-        await self._refresh(self._settings.signing_key_refresh_s)
+        """The key to sign with; in an outage, the one last known."""
+        try:
+            await self._refresh(self._settings.signing_key_refresh_s)
+        except Unavailable:
+            if self._current() is None:
+                raise
         key = self._current()
         if key is None:
             raise Internal(f"there is no signing key for {self._settings.jwt_algorithm}")

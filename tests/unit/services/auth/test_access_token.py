@@ -65,7 +65,7 @@ async def test_an_independent_library_verifies_our_tokens_by_the_key_set(another
     assert (await gateway.by_token(token)).subject == OWNER.subject
 
 
-async def test_a_token_ends_with_its_time_and_a_minute_of_skew(gateway, clock):
+async def test_item_7_a_token_ends_with_its_time_and_a_minute_of_skew(gateway, clock):
     token = await good(gateway)
     clock.advance(900 + 59)
     assert (await gateway.by_token(token)).subject == OWNER.subject
@@ -130,7 +130,7 @@ BAD_CLAIMS = [
     BAD_CLAIMS,
     ids=[f"{name}={value!r:.30}" if value is not ABSENT else f"no {name}" for name, value in BAD_CLAIMS],
 )
-async def test_refuses_claims_that_we_would_not_sign(gateway, name, value):
+async def test_item_7_refuses_claims_that_we_would_not_sign(gateway, name, value):
     await gateway.sign_in(OWNER)
     ((family,),) = await gateway.rows("SELECT id FROM families")
     key = await gateway.auth.signing_keys.current()

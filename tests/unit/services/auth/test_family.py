@@ -100,6 +100,17 @@ async def test_refresh_against_logout_at_once_leaves_nothing_alive(gateway, anot
             await refused(gateway, refreshed.refresh_token)
 
 
+async def test_a_logout_between_reading_and_writing_wins(gateway):
+    token = (await gateway.sign_in(OWNER)).refresh_token
+
+    async def logout():
+        gateway.database.after_query = None
+        await gateway.auth.sessions.logout(None, refresh_token=token, namespace=None, everywhere=False)
+
+    gateway.database.after_query = logout
+    assert await refused(gateway, token) == "invalid_refresh_token"
+
+
 async def test_a_family_ends_after_thirty_days_however_often_refreshed(gateway, clock):
     signed_in = await gateway.sign_in(OWNER)
     token = signed_in.refresh_token

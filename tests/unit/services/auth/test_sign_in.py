@@ -49,7 +49,7 @@ async def test_a_signed_challenge_gives_credentials_that_work(gateway):
     assert signed_in.access_token.expires_in == 900
 
 
-async def test_the_text_names_everything_the_signature_is_bound_to(gateway):
+async def test_item_3_the_text_names_everything_the_signature_is_bound_to(gateway):
     signed = await gateway.signed(OWNER, "shop", "api_key_generation")
     message = parse_message(signed.text)
     assert message.domain == "localhost"
@@ -369,3 +369,24 @@ async def test_a_refusal_by_the_namespace_leaves_the_challenge_unused(gateway):
         await gateway.auth.sign_in.verify(signed)
     await gateway.auth.namespaces.grant(SHOP, STRANGER.subject, "member")
     assert await gateway.auth.sign_in.verify(signed)
+
+
+@pytest.mark.parametrize("use", ["verify", "api-key"])
+async def test_a_membership_that_ends_between_reading_and_writing_gives_nothing(gateway, use):
+    await gateway.sign_in(OWNER)
+    await gateway.auth.namespaces.grant(SHOP, STRANGER.subject, "member")
+    signed = await gateway.signed(STRANGER)
+    questions = 0
+
+    async def withdraw():
+        nonlocal questions
+        questions += 1
+        if questions == 2:  # The challenge has been found, and the membership.
+            await gateway.auth.namespaces.withdraw(SHOP, STRANGER.subject)
+
+    gateway.database.after_query = withdraw
+    with pytest.raises(PermissionDenied):
+        await present(gateway, signed, use)
+    gateway.database.after_query = None
+    assert await gateway.rows("SELECT count(*) FROM families WHERE wallet = ?", STRANGER.subject) == [(0,)]
+    assert await gateway.rows("SELECT count(*) FROM api_keys WHERE wallet = ?", STRANGER.subject) == [(0,)]

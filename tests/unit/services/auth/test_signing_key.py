@@ -135,3 +135,10 @@ async def test_an_unknown_kid_in_an_outage_is_503(gateway, clock):
     gateway.database.away = True
     with pytest.raises(Unavailable):
         await gateway.by_token(jwt.api_jws.encode(payload, key.private, "EdDSA", {"kid": "0" * 16}))
+
+
+async def test_in_an_outage_the_known_key_still_signs(gateway, clock):
+    before = await gateway.auth.signing_keys.current()
+    gateway.database.away = True
+    clock.advance(3600)
+    assert await gateway.auth.signing_keys.current() == before

@@ -65,12 +65,20 @@ def _without(rows: _Rows, key: int) -> _Rows:
     return {other: value for other, value in rows.items() if other != key}
 
 
-_changes = st.builds(
-    lambda make, key, value: make(key, value),
-    st.sampled_from((_put, _add, _add_or_roll_back, _remove, _remove_one)),
-    _keys,
-    _values,
-)
+_MAKERS: Final[dict[str, Callable[[int, Value], _Change]]] = {
+    "put": _put,
+    "add": _add,
+    "add or roll back": _add_or_roll_back,
+    "remove": _remove,
+    "remove one": _remove_one,
+}
+
+
+def _change(kind: str, key: int, value: Value) -> _Change:
+    return _MAKERS[kind](key, value)
+
+
+_changes = st.builds(_change, st.sampled_from(sorted(_MAKERS)), _keys, _values)
 
 
 def _applied(rows: _Rows, batch: list[_Change]) -> _Rows | None:

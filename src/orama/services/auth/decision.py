@@ -110,7 +110,7 @@ class Decisions:
             task.exception()  # Seen, even if every waiter has gone away.
 
     async def _decide(self, digest: bytes, credential: str, decide: Decide) -> Decision:
-        revocations = self._revocations
+        asked_at, revocations = self._clock.monotonic(), self._revocations
         try:
             decision = await decide(credential)
         except Unavailable:
@@ -119,7 +119,7 @@ class Decisions:
                 raise
             return last
         if revocations == self._revocations:  # Else this answer may be older than what was revoked meanwhile.
-            self._keep(digest, decision)
+            self._keep(digest, decision, asked_at)
         return decision
 
     def _last(self, digest: bytes) -> Accepted | None:
@@ -131,15 +131,15 @@ class Decisions:
         kept.fresh_until = min(now + self._settings.outage_retry_s, kept.usable_until)
         return kept.decision
 
-    def _keep(self, digest: bytes, decision: Decision) -> None:
-        now = self._clock.monotonic()
-        fresh_until = now + self._settings.decision_s
+    def _keep(self, digest: bytes, decision: Decision, asked_at: float) -> None:
+        # Counted from the question: what is revoked after it may not be in the answer.
+        fresh_until = asked_at + self._settings.decision_s
         self._accepted.pop(digest, None)
         self._refused.pop(digest, None)
         if isinstance(decision, Refused):
             self._refused[digest] = (decision, fresh_until)
         else:
-            self._accepted[digest] = _Kept(decision, fresh_until, now + self._settings.outage_decision_s)
+            self._accepted[digest] = _Kept(decision, fresh_until, asked_at + self._settings.outage_decision_s)
         for kept in (self._accepted, self._refused):
             if len(kept) > self._settings.max_decisions:
                 del kept[next(iter(kept))]  # The oldest: a dict keeps the order of insertion.

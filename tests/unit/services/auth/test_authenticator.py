@@ -136,6 +136,22 @@ async def test_a_revocation_during_a_question_is_not_answered_from_before_it(gat
         await gateway.by_key(key.text)
 
 
+async def test_a_slow_answer_is_remembered_for_less(gateway, another_gateway, clock):
+    other = await another_gateway()
+    key = await gateway.lasting_key(OWNER)
+
+    async def wait():
+        gateway.database.after_query = None
+        clock.advance(3)
+        await gateway.auth.api_keys.revoke(SHOP, key.id)
+
+    gateway.database.after_query = wait
+    assert await other.by_key(key.text)
+    clock.advance(2)
+    with pytest.raises(Unauthenticated):
+        await other.by_key(key.text)
+
+
 async def test_a_revocation_heard_from_another_gateway_takes_effect_at_once(gateway, another_gateway):
     other = await another_gateway()
     key = await gateway.lasting_key(OWNER)

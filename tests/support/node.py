@@ -81,6 +81,7 @@ class NodeProcess:
         self.data_dir = data_dir
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("ORAMA_")}
         self.environment = {**inherited, "ORAMA_HOME": str(data_dir.parent), **(environment or {})}
+        data_dir.parent.mkdir(parents=True, exist_ok=True)
         self._log = (data_dir.parent / f"{data_dir.name}.log").open("ab")
         self.process = subprocess.Popen(
             [ORAMA, "run", "--data-dir", data_dir, "--listen", "127.0.0.1:0", *arguments],

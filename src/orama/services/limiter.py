@@ -7,7 +7,6 @@ be full again (the generic cell rate algorithm, ITU-T I.371 annex A), so that an
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
 from typing import Final
 
 import msgspec
@@ -53,7 +52,7 @@ class RateLimitSettings(msgspec.Struct, frozen=True):
     failed_credentials: Rate = Rate(1.0, 60)
     """Unknown or wrong credentials from one address."""
     max_buckets: int = 100_000
-    """Most buckets kept in memory; beyond them the least recently used is forgotten, and counts as full again."""
+    """Most buckets kept in memory; beyond them those idle for longest are forgotten, and count as full again."""
 
 
 class Allowance(msgspec.Struct, frozen=True, gc=False):
@@ -68,42 +67,43 @@ class Allowance(msgspec.Struct, frozen=True, gc=False):
 
 
 class _Buckets:
-    """All buckets of one kind for one class of routes, the least recently used first.
+    """All buckets of one kind for one class of routes.
 
-    `full_at`: by name, the monotonic moment when the bucket is full again. `window_s`: seconds an empty one takes.
+    `full_at` and `earlier`: by name, the monotonic moment when a bucket is full again; in two generations, so that
+    the idle are forgotten without keeping an order. `window_s`: seconds that an empty bucket takes to fill.
     """
 
-    __slots__ = ("burst", "full_at", "kind", "max_buckets", "rate_per_s", "window_s")
+    __slots__ = ("burst", "earlier", "full_at", "generation", "kind", "rate_per_s", "window_s")
 
     def __init__(self, kind: str, rate: Rate, max_buckets: int) -> None:
         self.kind = kind
         self.burst = rate.burst
         self.rate_per_s = rate.rate_per_s
         self.window_s = rate.burst / rate.rate_per_s
-        self.max_buckets = max_buckets
-        self.full_at: OrderedDict[str, float] = OrderedDict()
+        self.generation = max(1, max_buckets // 2)
+        self.full_at: dict[str, float] = {}
+        self.earlier: dict[str, float] = {}
 
     def spare(self, name: str, now: float, cost: float) -> float:
         """Seconds' worth of tokens left in the bucket `name` after it gives `cost` (or all it can hold).
 
         Below zero: it cannot, and that long is to wait.
         """
-        spent_s = self.window_s if cost >= self.burst else cost / self.rate_per_s
         full_at = self.full_at.get(name)
-        if full_at is not None and full_at > now:
-            spent_s += full_at - now
-        return self.window_s - spent_s
+        if full_at is None:
+            full_at = self.earlier.get(name, now)
+        spent_s = cost / self.rate_per_s if cost < self.burst else self.window_s
+        return self.window_s - spent_s - (full_at - now if full_at > now else 0.0)
 
     def take(self, name: str, now: float, spare_s: float) -> None:
         """Leave `spare_s` in the bucket `name`."""
         self.full_at[name] = now + self.window_s - spare_s
-        self.full_at.move_to_end(name)
-        if len(self.full_at) > self.max_buckets:
-            self.full_at.popitem(last=False)
+        if len(self.full_at) > self.generation:
+            self.earlier, self.full_at = self.full_at, {}
 
 
 class RateLimiter:
-    """Admits or refuses. Synchronous, without I/O, two microseconds for a known caller; memory is bounded."""
+    """Admits or refuses. Synchronous and without I/O: 1.4 microseconds for three buckets. Memory is bounded."""
 
     def __init__(self, settings: RateLimitSettings, clock: Clock) -> None:
         self._monotonic = clock.monotonic
@@ -146,22 +146,23 @@ class RateLimiter:
         kinds = self._classes.get(route_class)
         if kinds is None:
             return None
+        keys, namespaces, addresses = kinds
         now = self._monotonic()
         admitted: list[tuple[_Buckets, str, float]] = []
-        refusing, wait_s = None, _TOLERANCE_S
+        refusing, least_s = None, -_TOLERANCE_S
         tightest, fewest = None, math.inf
-        for buckets, name in zip(kinds, (credential, namespace, address), strict=True):
+        for buckets, name in ((keys, credential), (namespaces, namespace), (addresses, address)):
             if buckets is None or name is None:
                 continue
             spare_s = buckets.spare(name, now, cost)
-            if -spare_s > wait_s:
-                refusing, wait_s = buckets, -spare_s
+            if spare_s < least_s:
+                refusing, least_s = buckets, spare_s
             tokens = spare_s * buckets.rate_per_s
             if tokens < fewest:
                 tightest, fewest = buckets, tokens
             admitted.append((buckets, name, spare_s))
         if refusing is not None:
-            raise _refusal(refusing, wait_s)
+            raise _refusal(refusing, -least_s)
         for buckets, name, spare_s in admitted:
             buckets.take(name, now, spare_s)
         if tightest is None:

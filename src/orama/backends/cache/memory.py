@@ -6,7 +6,7 @@ import asyncio
 import re
 import sys
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import msgspec
@@ -168,14 +168,17 @@ class MemoryCache:
         now = self._clock.monotonic()
         found: list[str] = []
         cost = 0
-        for place, entry in list(shelf.entries.items()):
-            cost += wanted.cost(place[1])
+        # The plain dict beneath keeps another order, but is copied ten times as fast.
+        entries: Iterable[_Entry] = dict[_Place, _Entry].values(shelf.entries)
+        for entry in list(entries):
+            entry_dmap, key = entry.place
+            cost += wanted.cost(key)
             if cost > _SCAN_CHUNK_COST:
                 cost = 0
                 await asyncio.sleep(0)
             ended = entry.expires_at is not None and entry.expires_at <= now
-            if place[0] == dmap and not ended and wanted.found_in(place[1]):
-                found.append(place[1])
+            if entry_dmap == dmap and not ended and wanted.found_in(key):
+                found.append(key)
                 if len(found) > limit:
                     break
         return found

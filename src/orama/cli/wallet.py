@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 
 from orama.errors import InvalidArgument
+from orama.wire.auth import Challenge
 
 if TYPE_CHECKING:
     from coincurve import PrivateKey
@@ -44,16 +47,38 @@ def address(key: KeyFile) -> None:
 @app.command("sign")
 def sign(
     key: KeyFile,
-    message: Annotated[str, typer.Argument(help="The text to sign; '-' reads it from standard input, as it is.")],
+    message: Annotated[str, typer.Argument(help="The text to sign.")],
 ) -> None:
     """Sign a text as `personal_sign` does (EIP-191) and print the signature in hexadecimal."""
+    print(_signature(key, message))
+
+
+@app.command("answer")
+def answer(key: KeyFile) -> None:
+    """Read a challenge (the reply of /v1/auth/challenge) from standard input and print the signed answer.
+
+    It is the body that /v1/auth/verify, /v1/auth/api-key and /v1/auth/register want.
+    """
+    try:
+        challenge = msgspec.json.decode(sys.stdin.buffer.read(), type=Challenge)
+    except msgspec.DecodeError as cause:
+        raise InvalidArgument(f"standard input holds no challenge: {cause}") from cause
+    body = {
+        "wallet": challenge.wallet,
+        "namespace": challenge.namespace,
+        "nonce": challenge.nonce,
+        "signature": _signature(key, challenge.nonce),
+    }
+    print(msgspec.json.encode(body).decode())
+
+
+def _signature(key: Path, text: str) -> str:
     from orama.domain.ethereum import personal_message_hash
 
-    text = typer.get_text_stream("stdin").read() if message == "-" else message
     # The library's annotation of an argument that is not used here is incomplete.
     signature = bytearray(_read(key).sign_recoverable(personal_message_hash(text), hasher=None))  # pyright: ignore[reportUnknownMemberType]
     signature[64] += 27
-    print("0x" + signature.hex())
+    return "0x" + signature.hex()
 
 
 def _read(file: Path) -> PrivateKey:

@@ -43,7 +43,6 @@ def openapi_document(operations: Iterable[Operation], *, version: str) -> dict[s
             "title": "Orama",
             "version": version,
             "summary": "SQL, cache, storage, pub/sub, functions and wallet sign-in behind one gateway.",
-            "license": {"name": "Apache-2.0"},
         },
         "paths": paths,
         "components": {

@@ -1,0 +1,172 @@
+"""Reads: on the loop when they are cheap, in threads when they are not, stopped when nobody waits."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+
+import pytest
+
+from orama.backends.database.sqlite.session import Session
+from orama.domain.sql import SqlLimits, Statement
+from orama.errors import TooLarge, Unprocessable
+from support.sqlite import SHOP, open_sqlite, read, run
+
+ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+RANGE = "SELECT count(*) FROM t WHERE id BETWEEN ? AND ?"
+
+
+@pytest.fixture
+async def database(tmp_path):
+    async with open_sqlite(tmp_path, limits=SqlLimits(statement_timeout_s=2.0)) as opened:
+        await run(opened, "CREATE TABLE t(id INTEGER PRIMARY KEY, name TEXT)")
+        await run(
+            opened,
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000)"
+            " INSERT INTO t SELECT i, 'name ' || i FROM n",
+        )
+        yield opened
+
+
+@pytest.fixture
+def ran_in(monkeypatch):
+    """The names of the threads in which statements ran, in order."""
+    names = []
+    real = Session.run
+
+    def noting(self, statement, interrupt):
+        names.append(threading.current_thread().name)
+        return real(self, statement, interrupt)
+
+    monkeypatch.setattr(Session, "run", noting)
+    return names
+
+
+async def test_cheap_read_moves_to_the_loop_after_its_first_run(database, ran_in):
+    for number in (1, 2, 3):
+        assert await read(database, "SELECT name FROM t WHERE id = ?", number) == [(f"name {number}",)]
+    assert ran_in == ["orama-sqlite-reader", "MainThread", "MainThread"]
+
+
+async def test_read_that_becomes_expensive_goes_back_to_threads_and_stays(database, ran_in):
+    assert await read(database, RANGE, 1, 2) == [(2,)]
+    assert await read(database, RANGE, 1, 3) == [(3,)]
+    assert await read(database, RANGE, 1, 50_000) == [(50_000,)]
+    assert await read(database, RANGE, 1, 2) == [(2,)]
+    reader, loop = "orama-sqlite-reader", "MainThread"
+    assert ran_in == [reader, loop, loop, reader, reader]
+
+
+async def test_expensive_read_never_runs_on_the_loop(database, ran_in):
+    for _ in range(3):
+        assert await read(database, "SELECT count(*) FROM t WHERE name LIKE '%9%9%'") != [(0,)]
+    assert set(ran_in) == {"orama-sqlite-reader"}
+
+
+async def test_loop_stays_free_while_a_read_is_slow(database):
+    slow = asyncio.ensure_future(read(database, ENDLESS))
+    longest, began = 0.0, time.monotonic()
+    while time.monotonic() - began < 0.3:
+        turn = time.monotonic()
+        await asyncio.sleep(0)
+        longest = max(longest, time.monotonic() - turn)
+    assert not slow.done()
+    assert longest < 0.15
+    slow.cancel()
+
+
+async def test_slow_read_does_not_delay_another(database):
+    slow = asyncio.ensure_future(read(database, ENDLESS))
+    await asyncio.sleep(0.02)
+    for number in range(20):  # each of another text: none is known to be cheap
+        assert await read(database, f"SELECT id + {number} FROM t WHERE id = 1") == [(1 + number,)]
+    assert not slow.done()
+    slow.cancel()
+
+
+async def test_cancelled_reads_give_their_readers_back_soon(database):
+    slow = [asyncio.ensure_future(read(database, ENDLESS)) for _ in range(6)]
+    await asyncio.sleep(0.05)
+    for task in slow:
+        task.cancel()
+    began = time.monotonic()
+    assert await read(database, "SELECT count(*) FROM t") == [(50_000,)]
+    assert time.monotonic() - began < 1.0, "they would have run for 2 s each"
+
+
+async def test_read_past_its_time_is_stopped_and_says_so(tmp_path):
+    async with open_sqlite(tmp_path, limits=SqlLimits(statement_timeout_s=0.2)) as database:
+        began = time.monotonic()
+        with pytest.raises(Unprocessable, match=r"ran longer than 0\.2 s") as refusal:
+            await read(database, ENDLESS)
+        assert 0.2 <= time.monotonic() - began < 1.0
+        assert refusal.value.reason == "statement_timeout"
+        assert await read(database, "SELECT 1") == [(1,)]
+
+
+async def test_whoever_stalls_the_loop_reads_in_threads_for_a_while(database, ran_in, monkeypatch):
+    lookup = "SELECT name FROM t WHERE id = ?"
+    other = "SELECT id FROM t WHERE id = ?"
+    for text in (lookup, lookup, other):
+        await read(database, text, 1)
+    inner = Session.run
+
+    def stalling(self, statement, interrupt):
+        time.sleep(0.03)
+        return inner(self, statement, interrupt)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Session, "run", stalling)
+        await read(database, lookup, 1)
+    ran_in.clear()
+    await read(database, lookup, 1)
+    await read(database, other, 1)
+    assert set(ran_in) == {"orama-sqlite-reader"}
+
+
+async def test_text_that_is_not_utf_8_says_how_to_read_it(database):
+    await run(database, "INSERT INTO t VALUES (60000, CAST(x'ff' AS TEXT))")
+    for _ in range(3):
+        with pytest.raises(Unprocessable, match="CAST"):
+            await read(database, "SELECT name FROM t WHERE id = 60000")
+    assert await read(database, "SELECT CAST(name AS BLOB) FROM t WHERE id = 60000") == [(b"\xff",)]
+
+
+async def test_reads_run_while_an_answer_waits(database):
+    rows = await asyncio.gather(*(read(database, "SELECT name FROM t WHERE id = ?", n) for n in range(1, 200)))
+    assert rows == [[(f"name {n}",)] for n in range(1, 200)]
+
+
+async def test_connections_keep_their_defences(database, tmp_path):
+    for sql, found in (
+        ("SELECT foreign_keys FROM pragma_foreign_keys", 1),
+        ("SELECT trusted_schema FROM pragma_trusted_schema", 0),
+        ("SELECT synchronous FROM pragma_synchronous", 2),
+        ("SELECT journal_mode FROM pragma_journal_mode", "wal"),
+    ):
+        (result,) = await database.execute(SHOP, [Statement(sql, privileged=True)])
+        assert result.rows.rows == [(found,)]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT " + "- " * 200 + "1",
+        " UNION ALL ".join(["SELECT 1"] * 60),
+        "SELECT " + "+".join(["1"] * 200),
+        "SELECT 'a' LIKE '" + "%" * 300 + "'",
+        "SELECT " + ",".join(["1"] * 600),
+        "SELECT max(" + ",".join(["1"] * 150) + ")",
+    ],
+    ids=["nesting", "compound", "depth", "pattern", "columns", "arguments"],
+)
+async def test_statement_past_the_lowered_limits_of_sqlite_is_refused(database, sql):
+    with pytest.raises(Unprocessable):
+        await read(database, sql)
+
+
+async def test_value_grown_past_the_limit_is_refused(database):
+    doubling = "WITH RECURSIVE n(s) AS (SELECT 'xxxxxxxx' UNION ALL SELECT s || s FROM n) SELECT max(length(s)) FROM n"
+    with pytest.raises(TooLarge):
+        await read(database, doubling)

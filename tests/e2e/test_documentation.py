@@ -44,10 +44,10 @@ def check_first_page(printed: str) -> None:
         '"last_insert_id":1',
         '"text":"buy milk","done":false',
         '"results":[{"rows_affected":1,"last_insert_id":0},[{"id":1,"done":true}]]',
-        '"value":{"cart":[1,2]}',
+        '"value":{"cart": [1, 2]}',
         '"value":1',
         'orama_http_requests_total{method="POST",operation="database.exec",status="200"} 1.0',
-        "no such table: nothing",
+        "no such table: notess",
     ):
         assert expected in printed, f"{expected} is not in:\n{printed}"
 

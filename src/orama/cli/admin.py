@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack, suppress
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -84,16 +84,11 @@ def revoke(
 def _with_identity(file: Path | None, data_dir: Path | None, work: Callable[[Auth], Awaitable[_Answer]]) -> _Answer:
     """Do `work` with the identity services on the node's database."""
     config = load_config(file, node__data_dir=data_dir).config
-    from orama.backends.clock import SystemClock
-    from orama.node.assembly import open_database, open_identity
-    from orama.node.data_directory import DataDirectory
+    from orama.node.assembly import operator_identity
 
     async def go() -> _Answer:
-        clock = SystemClock()
-        async with AsyncExitStack() as stack:
-            data = DataDirectory(config.node.data_dir)
-            database = await open_database(config, data, clock, stack)
-            return await work(await open_identity(config, data, database, clock))
+        async with operator_identity(config) as auth:
+            return await work(auth)
 
     return asyncio.run(go())
 

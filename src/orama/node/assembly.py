@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Coroutine
-from contextlib import AsyncExitStack, suppress
+from collections.abc import AsyncGenerator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 import msgspec
@@ -83,11 +83,11 @@ async def assemble(config: Config, data: DataDirectory, stack: AsyncExitStack, c
     ports = PortObserver(metrics, clock)
 
     # Ports.
-    database = ports.observed(await open_database(config, data, clock, stack), "database")
+    database = ports.observed(await _open_database(config, clock, stack), "database")
     cache = ports.observed(await _open_cache(config, clock, stack), "cache")
 
     # Services.
-    auth = await open_identity(config, data, database, clock)
+    auth = await _open_identity(config, data, database, clock)
     limiter = RateLimiter(config.limits, clock)
     cache_service = CacheService(cache, config.cache.limits)
     database_service = DatabaseService(database, config.database.limits)
@@ -171,16 +171,24 @@ async def assemble(config: Config, data: DataDirectory, stack: AsyncExitStack, c
     )
 
 
-async def open_database(config: Config, data: DataDirectory, clock: Clock, stack: AsyncExitStack) -> Database:
-    """The database port on the configured engine."""
-    settings = msgspec.structs.replace(config.database.sqlite, data_directory=data.path, limits=config.database.limits)
-    database = await SqliteDatabase.open(settings, clock)
+@asynccontextmanager
+async def operator_identity(config: Config) -> AsyncGenerator[Auth, None]:
+    """The identity services alone, on a data directory that a node may be running on."""
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        data = DataDirectory(config.node.data_dir)
+        database = await _open_database(config, clock, stack)
+        yield await _open_identity(config, data, database, clock)
+
+
+async def _open_database(config: Config, clock: Clock, stack: AsyncExitStack) -> Database:
+    database = await SqliteDatabase.open(config.database.sqlite, clock)
     stack.push_async_callback(database.close)
     return database
 
 
-async def open_identity(config: Config, data: DataDirectory, database: Database, clock: Clock) -> Auth:
-    """The identity services over an open database: all that the operator's own commands need."""
+async def _open_identity(config: Config, data: DataDirectory, database: Database, clock: Clock) -> Auth:
+    """The identity services, with the platform's schema up to date."""
     root_secret = data.root_secret()
     await migrate_platform(database, clock)
     return await open_auth(database=database, clock=clock, root_secret=root_secret, settings=config.auth)

@@ -257,6 +257,30 @@ async def test_refuses_every_respelling_of_a_good_token(gateway):
     assert (await gateway.by_token(token)).subject == OWNER.subject
 
 
+async def test_refuses_headers_and_payloads_of_other_kinds(gateway):
+    token = await good(gateway)
+    key = await gateway.auth.signing_keys.current()
+    header, payload, _ = token.split(".")
+    deep = b"[" * 3000 + b"]" * 3000
+    others = (deep, b'{"a":' + deep + b"}", b"", b"null", b"[]", b"7", b'"x"', b"{", b"\xff", b"{}", b"\x00")
+    for one in others:
+        for signed in (f"{segment(one)}.{payload}", f"{header}.{segment(one)}"):
+            await assert_refused(gateway, f"{signed}.{segment(key.private.sign(signed.encode()))}")
+
+
+@pytest.mark.parametrize("changed", [{"namespace": "bank"}, {"sid": "a" * 22}])
+async def test_a_token_from_a_key_must_agree_with_the_key(gateway, changed):
+    made = await gateway.lasting_key(OWNER)
+    key = await gateway.auth.signing_keys.current()
+    claims = {**CLAIMS, "sub": f"ak_{made.id}"}
+
+    def sign(fields):
+        return jwt.api_jws.encode(json.dumps(fields).encode(), key.private, "EdDSA", {"kid": key.kid})
+
+    assert (await gateway.by_token(sign(claims))).subject == f"ak_{made.id}"
+    await assert_refused(gateway, sign({**claims, **changed}))
+
+
 async def test_refuses_every_flipped_byte(gateway):
     token = await good(gateway)
     for at in range(len(token)):

@@ -217,6 +217,33 @@ async def test_in_an_outage_a_token_still_ends_with_its_time(another_gateway, cl
         await gateway.by_token(token)
 
 
+async def test_in_an_outage_a_key_still_ends_with_its_time(gateway, clock):
+    await gateway.sign_in(OWNER)
+    ends_at = round(clock.now() * 1000) + 20_000
+    key = (await gateway.auth.api_keys.create(SHOP, expires_at=ends_at)).text
+    await gateway.by_key(key)
+    gateway.database.away = True
+    clock.advance(19)
+    assert await gateway.by_key(key)
+    clock.advance(1)
+    with pytest.raises(Unavailable):
+        await gateway.by_key(key)
+
+
+async def test_in_an_outage_nobody_refused_comes_back(gateway, another_gateway, clock):
+    other = await another_gateway()
+    key = await gateway.lasting_key(OWNER)
+    assert await other.by_key(key.text)
+    await gateway.auth.api_keys.revoke(SHOP, key.id)
+    clock.advance(5)
+    with pytest.raises(Unauthenticated):
+        await other.by_key(key.text)
+    gateway.database.away = True
+    clock.advance(5)
+    with pytest.raises(Unavailable):
+        await other.by_key(key.text)
+
+
 async def test_guessing_reaches_the_database_once_per_guess_and_pushes_nobody_out(another_gateway):
     gateway = await another_gateway(max_decisions=10)
     key = (await gateway.sign_in(OWNER)).api_key

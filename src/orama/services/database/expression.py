@@ -99,7 +99,7 @@ def column(text: str) -> str:
     if len(tokens) > 2 and _is_word(tokens[-2], "AS") and tokens[-1].kind in ("word", "quoted"):  # noqa: PLR2004 (x AS y)
         alias = tokens[-1].text
         quoted = quote_identifier(alias) if tokens[-1].kind == "word" else alias
-        return f"{expression(text[: tokens[-2].start])} AS {quoted}"
+        return f"{expression(text[: tokens[-2].start].rstrip())} AS {quoted}"
     return f"{expression(text)} AS {quote_identifier(text)}"
 
 

@@ -11,6 +11,7 @@ import pytest
 from orama.backends.database.sqlite.session import Session
 from orama.domain.sql import SqlLimits, Statement
 from orama.errors import TooLarge, Unprocessable
+from orama.testing.clock import ManualClock
 from support.sqlite import SHOP, open_sqlite, read, run
 
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
@@ -105,24 +106,25 @@ async def test_read_past_its_time_is_stopped_and_says_so(tmp_path):
         assert await read(database, "SELECT 1") == [(1,)]
 
 
-async def test_whoever_stalls_the_loop_reads_in_threads_for_a_while(database, ran_in, monkeypatch):
-    lookup = "SELECT name FROM t WHERE id = ?"
-    other = "SELECT id FROM t WHERE id = ?"
-    for text in (lookup, lookup, other):
-        await read(database, text, 1)
-    inner = Session.run
-
-    def stalling(self, statement, interrupt):
-        time.sleep(0.03)
-        return inner(self, statement, interrupt)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Session, "run", stalling)
-        await read(database, lookup, 1)
-    ran_in.clear()
-    await read(database, lookup, 1)
-    await read(database, other, 1)
-    assert set(ran_in) == {"orama-sqlite-reader"}
+async def test_whoever_stalls_the_loop_reads_in_threads_for_a_while(tmp_path, ran_in):
+    clock = ManualClock()
+    async with open_sqlite(tmp_path, clock=clock) as database:
+        await run(database, "CREATE TABLE texts(id INTEGER PRIMARY KEY, text TEXT)")
+        await run(database, "INSERT INTO texts VALUES (1, 'x'), (2, ?)", "x" * 3_000_000)
+        heavy, light = "SELECT length(upper(text) || 1) FROM texts WHERE id = ?", "SELECT id FROM texts WHERE id = ?"
+        for _ in range(2):
+            await read(database, heavy, 1)
+            await read(database, light, 1)
+        assert ran_in[-2:] == ["MainThread", "MainThread"]
+        assert await read(database, heavy, 2) == [(3_000_001,)]  # few steps, and megabytes in one of them
+        ran_in.clear()
+        await read(database, heavy, 1)
+        await read(database, light, 1)
+        assert set(ran_in) == {"orama-sqlite-reader"}
+        clock.advance(10.1)
+        ran_in.clear()
+        await read(database, light, 1)
+        assert ran_in == ["MainThread"]
 
 
 async def test_text_that_is_not_utf_8_says_how_to_read_it(database):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -23,6 +23,7 @@ class Registry:
         self._timeout_s = timeout_s
         self._open: OrderedDict[Namespace, OpenDatabase] = OrderedDict()
         self._opening: dict[Namespace, asyncio.Task[None]] = {}
+        self._wanting: Counter[Namespace] = Counter()
         self._closing: set[asyncio.Task[None]] = set()
         self._slots = asyncio.Semaphore(max_open)
         self._waiting_for_slot = 0
@@ -48,8 +49,15 @@ class Registry:
             if task is None:
                 task = asyncio.get_running_loop().create_task(self._open_namespace(namespace))
                 self._opening[namespace] = task
-            # Shielded: others may wait for the same file, and a half-open one must not be forgotten.
-            await asyncio.shield(task)
+            self._wanting[namespace] += 1
+            try:
+                # Shielded: others may wait for the same file, and a half-open one must not be forgotten.
+                await asyncio.shield(task)
+            except BaseException:
+                self._wanting[namespace] -= 1
+                self._make_room_if_unwanted(namespace)
+                raise
+            self._wanting[namespace] -= 1
         database.users += 1
         return database
 
@@ -81,8 +89,16 @@ class Registry:
             except Exception as error:
                 self._slots.release()
                 raise translate(error) from error
+            # Whoever asked for it may have left meanwhile; then nobody gives it back either.
+            self._make_room_if_unwanted(namespace)
         finally:
             del self._opening[namespace]
+
+    def _make_room_if_unwanted(self, namespace: Namespace) -> None:
+        if not self._wanting[namespace]:
+            del self._wanting[namespace]
+            if self._waiting_for_slot:
+                self._close_one_idle()
 
     async def _take_slot(self) -> None:
         if self._slots.locked():

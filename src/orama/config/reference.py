@@ -30,28 +30,6 @@ Numbers whose name ends in `_s` are seconds, in `_bytes` bytes.
 """
 
 
-_TEXTS: Final = {
-    "auth.access_token_s": "How long an access token (JWT) is valid.",
-    "auth.audience": "The `aud` claim of access tokens.",
-    "auth.challenge_s": "How long a text to sign may be signed.",
-    "auth.default_namespace": "The namespace of requests to sign in that name none.",
-    "auth.jwt_algorithm": "What access tokens are signed with.",
-    "auth.max_namespaces_per_wallet": "How many namespaces one wallet may claim.",
-    "database.limits.max_parameters": "Most parameters of one statement.",
-    "database.limits.max_result_bytes": "Most bytes of values that one answer may hold.",
-    "database.limits.max_rows": "Most rows that one answer may hold.",
-    "database.limits.max_sql_bytes": "Longest statement.",
-    "database.limits.max_statements": "Most statements of one batch or transaction.",
-    "database.limits.max_value_bytes": "Longest single value.",
-    "database.limits.statement_timeout_s": "How long one statement may run.",
-    "database.sqlite.max_waiting_per_database": "The same for one namespace.",
-    "database.sqlite.open_timeout_s": "How long a caller waits while too many databases are in use.",
-    "database.sqlite.readers_per_database": "Read connections, each with a thread, of one database.",
-    "database.sqlite.writer_threads": "Threads that write, for all databases together.",
-}
-"""What settings mean whose structs leave it to the name. A text in the struct wins."""
-
-
 def reference() -> str:
     """The page ``docs/reference/configuration.md``."""
     schema = Schema()
@@ -96,7 +74,7 @@ def _summary(struct: type[msgspec.Struct]) -> str:
 
 def _row(setting: Setting, texts: dict[str, str]) -> str:
     name = setting.path.rpartition(".")[2]
-    text = str(texts.get(name) or _TEXTS[setting.path]).replace("``", "`").replace("|", "\\|")
+    text = texts[name].replace("``", "`").replace("|", "\\|")
     default = "required" if setting.default is msgspec.NODEFAULT else f"`{scalar(setting.default)}`"
     return f"| `{name}` | {default} | {expected(setting)} | {text} |\n"
 

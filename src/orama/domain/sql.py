@@ -79,12 +79,19 @@ class SqlLimits(msgspec.Struct, frozen=True):
     """Bounds on SQL work, the same on every engine. Each breach is a 4xx that names the limit."""
 
     max_sql_bytes: int = 100_000
+    """Longest statement."""
     max_parameters: int = 1_000
+    """Most parameters of one statement."""
     max_statements: int = 1_000
+    """Most statements of one batch or transaction."""
     max_value_bytes: int = 4 * 1024 * 1024
+    """Longest single value."""
     max_rows: int = 10_000
+    """Most rows that one answer may hold."""
     max_result_bytes: int = 8 * 1024 * 1024
+    """Most bytes of values that one answer may hold."""
     statement_timeout_s: float = 5.0
+    """How long one statement may run."""
 
 
 def quote_identifier(name: str) -> str:

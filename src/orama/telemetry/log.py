@@ -10,14 +10,13 @@ import sys
 import threading
 from collections import deque
 from collections.abc import MutableMapping
-from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any, BinaryIO, Final, Literal, TextIO
 
 import msgspec
 import structlog
 
 from orama.contracts.clock import Clock
+from orama.domain.timestamp import rfc3339, to_ms
 
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["json", "console"]
@@ -78,7 +77,7 @@ def make_logger(writer: LogWriter, clock: Clock, *, level: Level, log_format: Fo
     render: Any = _render_json if log_format == "json" else structlog.dev.ConsoleRenderer(colors=False)
 
     def stamp(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-        return {"timestamp": rfc3339(clock.now()), **event}
+        return {"timestamp": rfc3339(to_ms(clock.now())), **event}
 
     return structlog.wrap_logger(
         _WriterLogger(writer),
@@ -90,18 +89,6 @@ def make_logger(writer: LogWriter, clock: Clock, *, level: Level, log_format: Fo
         ],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
     )
-
-
-def rfc3339(unix_s: float) -> str:
-    """A moment as RFC 3339 in UTC with milliseconds."""
-    second = int(unix_s)
-    return f"{_whole_second(second)}.{int((unix_s - second) * 1000):03d}Z"
-
-
-@lru_cache(maxsize=4)
-def _whole_second(unix_s: int) -> str:
-    """Log lines of one second share its calendar."""
-    return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def resolve_format(wanted: Literal["json", "console", "auto"], stream: TextIO = sys.stderr) -> Format:

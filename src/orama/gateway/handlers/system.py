@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 
 from orama.domain.duration import format_duration
+from orama.domain.timestamp import rfc3339, to_ms
 from orama.errors import Code, PermissionDenied
 from orama.gateway.kernel.call import Call, Reply
 from orama.gateway.kernel.client_address import Network, within
 from orama.gateway.kernel.operation import PUBLIC, RouteClass, operation
 from orama.services.health import HealthService
-from orama.telemetry.log import rfc3339
 from orama.telemetry.metrics import CONTENT_TYPE
 from orama.wire.system import Health, NetworkStatus, Readiness, Server, ServiceStatus, Status, Version
 
@@ -120,7 +120,7 @@ class SystemHandlers:
 
     def _server(self, status: str | None = None) -> Server:
         return Server(
-            started_at=rfc3339(self._health.started_at),
+            started_at=rfc3339(to_ms(self._health.started_at)),
             uptime=format_duration(self._health.uptime_s),
             status=msgspec.UNSET if status is None else status,
         )

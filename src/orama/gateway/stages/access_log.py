@@ -8,8 +8,9 @@ import msgspec
 import structlog
 
 from orama.contracts.clock import Clock
+from orama.domain.timestamp import rfc3339, to_ms
 from orama.gateway.kernel.call import Call, Reply
-from orama.telemetry.log import LEVELS, Format, Level, LogWriter, rfc3339
+from orama.telemetry.log import LEVELS, Format, Level, LogWriter
 
 _SERVER_ERROR = 500
 
@@ -69,7 +70,7 @@ class AccessLog:
         request = call.request
         principal = call.principal
         record = AccessRecord(
-            timestamp=rfc3339(self._now()),
+            timestamp=rfc3339(to_ms(self._now())),
             level=level,
             event="request",
             request_id=call.request_id,

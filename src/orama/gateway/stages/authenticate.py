@@ -13,6 +13,7 @@ from orama.gateway.kernel.operation import RouteClass
 from orama.services.auth.authenticator import Authenticator, credentials_in
 from orama.services.limiter import RateLimiter
 
+_NO_STORE: Final = ("cache-control", "no-store")
 _IN_URL: Final = frozenset({"api_key", "token", "access_token"})
 
 
@@ -35,8 +36,11 @@ class Authenticate:
             RateLimited: too many wrong credentials came from this address.
             Unavailable: it cannot be found out now.
         """
-        if call.route.operation.route_class is RouteClass.SYSTEM:
+        route_class = call.route.operation.route_class
+        if route_class is RouteClass.SYSTEM:
             return None
+        if route_class is RouteClass.SIGN_IN:
+            call.headers.append(_NO_STORE)  # secrets go out to callers that are not authenticated yet
         request = call.request
         if request.query and not call.route.public and _names_a_credential(request.query):
             raise Unauthenticated(
@@ -59,8 +63,8 @@ class Authenticate:
             self._limiter.check_credential(address)
             self._limiter.count_failed_credential(address)
             raise
-        if call.principal is not None:
-            call.headers.append(("cache-control", "no-store"))
+        if call.principal is not None and call.route.operation.route_class is not RouteClass.SIGN_IN:
+            call.headers.append(_NO_STORE)
 
 
 def _names_a_credential(query: str) -> bool:

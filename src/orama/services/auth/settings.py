@@ -17,8 +17,11 @@ class AuthSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     issuer: str = "debros-gateway"
     """The ``iss`` claim; the default is what existing clients know."""
     audience: str = "gateway"
+    """The `aud` claim of access tokens."""
     jwt_algorithm: Algorithm = "EdDSA"
+    """What access tokens are signed with."""
     access_token_s: int = 900
+    """How long an access token (JWT) is valid."""
     clock_skew_s: int = 60
     """How far the clocks of two gateways may differ."""
     refresh_s: int = 30 * 24 * 3600
@@ -33,13 +36,16 @@ class AuthSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     chain_id: int = 1
     """The Ethereum chain that texts to sign name (EIP-155); 1 is the main network."""
     challenge_s: int = 300
+    """How long a text to sign may be signed."""
     max_live_challenges: int = 10
     """Per wallet and client address."""
 
     default_namespace: Namespace = Namespace("default")
+    """The namespace of requests to sign in that name none."""
     open_namespaces: tuple[Namespace, ...] = ()
     """Namespaces that admit any wallet as a member."""
     max_namespaces_per_wallet: int = 10
+    """How many namespaces one wallet may claim."""
     max_keys_per_wallet: int = 20
     """Lasting API keys per wallet and namespace."""
     development: bool = False

@@ -21,15 +21,19 @@ class SqliteSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_open_databases: int = 64
     """Beyond it the one unused for longest is closed; if all are in use, callers wait for `open_timeout_s`."""
     readers_per_database: int = 2
+    """Read connections, each with a thread, of one database."""
     writer_threads: int = 4
+    """Threads that write, for all databases together."""
     max_group_batches: int = 256
     """How many batches share one commit at most."""
     max_waiting: int = 10_000
     """Accepted and unanswered calls in this node; beyond it callers are told to come back."""
     max_waiting_per_database: int = 2_000
+    """The same for one namespace."""
     busy_timeout_s: float = 5.0
     """How long to wait for another process that locks a file, such as a backup."""
     open_timeout_s: float = 5.0
+    """How long a caller waits while too many databases are in use."""
     cached_statements: int = 64
     """Compiled statements kept per connection."""
     max_database_pages: int | None = None

@@ -10,6 +10,8 @@ from typing import Final
 
 import msgspec
 
+from orama.wire.field import Name, NamespaceName, Text, Wallet
+
 BEARER: Final = "Bearer"
 """The ``token_type`` of access tokens (RFC 6750)."""
 
@@ -17,9 +19,9 @@ BEARER: Final = "Bearer"
 class RequestChallenge(msgspec.Struct):
     """Who wants to sign in, where and what for."""
 
-    wallet: str = ""
-    purpose: str = ""
-    namespace: str = ""
+    wallet: Wallet = ""
+    purpose: Name = ""
+    namespace: NamespaceName = ""
 
 
 class Challenge(msgspec.Struct):
@@ -35,10 +37,10 @@ class Challenge(msgspec.Struct):
 class PresentSignature(msgspec.Struct, kw_only=True):
     """A signed challenge: its `nonce` as received and the wallet's signature of it."""
 
-    wallet: str = ""
-    nonce: str = ""
-    signature: str = ""
-    namespace: str = ""
+    wallet: Wallet = ""
+    nonce: Text = ""
+    signature: Text = ""
+    namespace: NamespaceName = ""
     chain_type: str = "ETH"
 
 
@@ -51,28 +53,28 @@ class CreateApiKey(PresentSignature, kw_only=True):
 class RegisterApp(PresentSignature, kw_only=True):
     """A signed challenge, and the name of an application."""
 
-    name: str = ""
+    name: Name = ""
 
 
 class CreateSimpleKey(msgspec.Struct):
     """For whom a development node should make a key."""
 
-    wallet: str = ""
-    namespace: str = ""
+    wallet: Wallet = ""
+    namespace: NamespaceName = ""
 
 
 class Refresh(msgspec.Struct):
     """A refresh token; or nothing, together with an access token that is still good."""
 
     refresh_token: str = ""
-    namespace: str = ""
+    namespace: NamespaceName = ""
 
 
 class Logout(msgspec.Struct):
     """Which sign-in to end: that of a refresh token, else the caller's own, or `all` of the caller's."""
 
     refresh_token: str = ""
-    namespace: str = ""
+    namespace: NamespaceName = ""
     all: bool = False
 
 

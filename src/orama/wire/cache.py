@@ -6,35 +6,40 @@ Fields that must be there are checked by the service, so that its messages are t
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 
+from orama.wire.field import REQUIRED, Words
+
+_Value = Annotated[msgspec.Raw, msgspec.Meta(extra_json_schema={"not": {"type": "null"}, REQUIRED: True})]
+_Keys = Annotated[list[Words], msgspec.Meta(extra_json_schema={"minItems": 1, REQUIRED: True})]
 _Delta = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
-_Ttl = Annotated[str | int | None, msgspec.Meta(description="A Go duration ('30s', '1h30m') or whole seconds.")]
+_TTL: Final = "A Go duration ('30s', '1h30m') or whole seconds, at least 1."
+_Seconds = Annotated[int, msgspec.Meta(extra_json_schema={"minimum": 1})]
 
 
 class GetKey(msgspec.Struct, gc=False):
     """Which value to read."""
 
-    dmap: str = ""
-    key: str = ""
+    dmap: Words = ""
+    key: Words = ""
 
 
 class GetKeys(msgspec.Struct):
     """Which values to read."""
 
-    dmap: str = ""
-    keys: list[str] = []
+    dmap: Words = ""
+    keys: _Keys = []
 
 
 class PutKey(msgspec.Struct, gc=False):
     """What to store. `nx`: only if the key is absent. `xx`: only if it is there."""
 
-    dmap: str = ""
-    key: str = ""
-    value: msgspec.Raw = msgspec.field(default_factory=msgspec.Raw)
-    ttl: _Ttl = None
+    dmap: Words = ""
+    key: Words = ""
+    value: _Value = msgspec.field(default_factory=msgspec.Raw)
+    ttl: Annotated[str | _Seconds | None, msgspec.Meta(description=_TTL)] = None
     nx: bool = False
     xx: bool = False
 
@@ -42,38 +47,41 @@ class PutKey(msgspec.Struct, gc=False):
 class ReplaceKey(msgspec.Struct, gc=False):
     """What to store in the place of what."""
 
-    dmap: str = ""
-    key: str = ""
-    value: msgspec.Raw = msgspec.field(default_factory=msgspec.Raw)
+    dmap: Words = ""
+    key: Words = ""
+    value: _Value = msgspec.field(default_factory=msgspec.Raw)
 
 
 class IncrementKey(msgspec.Struct, gc=False):
     """Which integer to change, and by how much."""
 
-    dmap: str = ""
-    key: str = ""
+    dmap: Words = ""
+    key: Words = ""
     delta: _Delta = 1
 
 
 class ExpireKey(msgspec.Struct, gc=False):
     """Which value is to live how long from now."""
 
-    dmap: str = ""
-    key: str = ""
-    ttl: _Ttl = None
+    dmap: Words = ""
+    key: Words = ""
+    ttl: Annotated[
+        str | _Seconds | None,
+        msgspec.Meta(description=_TTL, extra_json_schema={"not": {"type": "null"}, REQUIRED: True}),
+    ] = None
 
 
 class DeleteKey(msgspec.Struct, gc=False):
     """Which value to remove."""
 
-    dmap: str = ""
-    key: str = ""
+    dmap: Words = ""
+    key: Words = ""
 
 
 class ScanKeys(msgspec.Struct, gc=False):
     """Which keys to list: those in which the RE2 expression `match` is found; without it, all."""
 
-    dmap: str = ""
+    dmap: Words = ""
     match: str = ""
 
 

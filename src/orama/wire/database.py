@@ -2,23 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
-from orama.domain.sql import Consistency
+from orama.domain.sql import MAX_INTEGER, MIN_INTEGER, Consistency
+from orama.wire.field import REQUIRED, Count, Text, Words
 
-_Args = Annotated[
-    list[Any] | None,
-    msgspec.Meta(description='Arguments of `?`: null, boolean, number, string, or `{"blob": "<base64>"}`.'),
-]
+_ARGUMENT: Final[dict[str, Any]] = {
+    "description": 'null, a boolean, a number, a string, or `{"blob": "<base64>"}`.',
+    "anyOf": [
+        {"type": ["null", "boolean", "string"]},
+        {"type": "number", "minimum": MIN_INTEGER, "maximum": MAX_INTEGER},
+        {
+            "type": "object",
+            "properties": {"blob": {"type": "string", "contentEncoding": "base64"}},
+            "required": ["blob"],
+            "additionalProperties": False,
+        },
+    ],
+}
+_Args = (
+    Annotated[
+        list[Any], msgspec.Meta(description="The values of `?`, in order.", extra_json_schema={"items": _ARGUMENT})
+    ]
+    | None
+)
+_Criteria = Annotated[dict[str, Any], msgspec.Meta(extra_json_schema={"additionalProperties": _ARGUMENT})] | None
 _Expression = Annotated[str, msgspec.Meta(description="One SQL expression.")]
+_TableName = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": "^[A-Za-z_][A-Za-z0-9_]*$", REQUIRED: True})]
 
 
 class QuerySql(msgspec.Struct):
     """One statement that reads."""
 
-    sql: str = ""
+    sql: Words = ""
     args: _Args = None
     consistency: Consistency = Consistency.WEAK
 
@@ -26,14 +44,14 @@ class QuerySql(msgspec.Struct):
 class ExecuteSql(msgspec.Struct):
     """One statement that writes."""
 
-    sql: str = ""
+    sql: Words = ""
     args: _Args = None
 
 
 class JoinTable(msgspec.Struct):
     """Another table: `kind` is INNER (also empty), LEFT, RIGHT, FULL or CROSS."""
 
-    table: str = ""
+    table: Text = ""
     kind: str = ""
     on: _Expression = ""
 
@@ -45,15 +63,15 @@ class FindOptions(msgspec.Struct):
     joins: list[JoinTable] | None = None
     group_by: list[str] | None = None
     order_by: list[str] | None = None
-    limit: int | None = None
-    offset: int | None = None
+    limit: Count | None = None
+    offset: Count | None = None
 
 
 class FindRows(FindOptions):
     """Which rows: those whose columns equal the criteria. `options`, if it says anything, wins as a whole."""
 
-    table: str = ""
-    criteria: dict[str, Any] | None = None
+    table: Text = ""
+    criteria: _Criteria = None
     options: FindOptions | None = None
     consistency: Consistency = Consistency.WEAK
 
@@ -61,7 +79,7 @@ class FindRows(FindOptions):
 class WhereTerm(msgspec.Struct):
     """One condition; `conj` (AND, OR) joins it to the one before."""
 
-    expr: _Expression = ""
+    expr: Annotated[_Expression, msgspec.Meta(extra_json_schema={REQUIRED: True})] = ""
     args: _Args = None
     conj: str = "AND"
 
@@ -69,15 +87,15 @@ class WhereTerm(msgspec.Struct):
 class SelectRows(msgspec.Struct):
     """A SELECT in parts. With `one`, only its first row."""
 
-    table: str = ""
+    table: Text = ""
     alias: str | None = None
     select: list[str] | None = None
     joins: list[JoinTable] | None = None
     where: list[WhereTerm] | None = None
     group_by: list[str] | None = None
     order_by: list[str] | None = None
-    limit: int | None = None
-    offset: int | None = None
+    limit: Count | None = None
+    offset: Count | None = None
     one: bool = False
     consistency: Consistency = Consistency.WEAK
 
@@ -86,7 +104,7 @@ class TransactionStep(msgspec.Struct):
     """One statement of a transaction. If it meets another number of rows than `expect_rows`, all is undone."""
 
     kind: Literal["exec", "query"] = "exec"
-    sql: str = ""
+    sql: Words = ""
     args: _Args = None
     expect_rows: int | None = None
 
@@ -102,13 +120,13 @@ class RunTransaction(msgspec.Struct):
 class CreateTable(msgspec.Struct):
     """One CREATE, ALTER or DROP statement."""
 
-    schema: str = ""
+    schema: Words = ""
 
 
 class DropTable(msgspec.Struct):
     """The table to remove."""
 
-    table: str = ""
+    table: _TableName = ""
 
 
 class RowList(msgspec.Struct):

@@ -96,7 +96,13 @@ class DatabaseHandlers:
         row = await self._database.select_one(namespace, selection, consistency=request.consistency)
         return {"items": [row], **row}
 
-    @operation("POST", "/v1/rqlite/transaction", scope=_WRITE, route_class=RouteClass.WRITE, errors=_ON_WRITE)
+    @operation(
+        "POST",
+        "/v1/rqlite/transaction",
+        scope=_WRITE,
+        route_class=RouteClass.WRITE,
+        errors=(*_ON_WRITE, Code.PRECONDITION),
+    )
     async def transaction(self, call: Call, request: RunTransaction) -> TransactionResult:
         """Run statements that take effect all together or not at all.
 

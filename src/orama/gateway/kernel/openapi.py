@@ -13,6 +13,7 @@ import msgspec
 
 from orama.errors import Code
 from orama.gateway.kernel.operation import CREDENTIAL, PUBLIC, Operation, RouteClass
+from orama.wire.field import REQUIRED
 from orama.wire.problem import Problem
 
 _REF: Final = "#/components/schemas/{name}"
@@ -33,6 +34,8 @@ def openapi_document(operations: Iterable[Operation], *, version: str) -> dict[s
         if one.request is not None:
             kinds.append(one.request)
     schemas, components = msgspec.json.schema_components(kinds, ref_template=_REF)
+    for component in components.values():
+        _state_required(component)
     schema_of = {repr(kind): schema for kind, schema in zip(kinds, schemas, strict=True)}
     paths: dict[str, dict[str, Any]] = {}
     for one in table:
@@ -55,6 +58,22 @@ def openapi_document(operations: Iterable[Operation], *, version: str) -> dict[s
     }
 
 
+def _state_required(schema: Any) -> None:
+    """Move the mark of required fields to where JSON Schema states it; their defaults mean nothing to a caller."""
+    if isinstance(schema, list):
+        for part in typing.cast("list[Any]", schema):
+            _state_required(part)
+    elif isinstance(schema, dict):
+        one = typing.cast("dict[str, Any]", schema)
+        for name, field in one.get("properties", {}).items():
+            if field.pop(REQUIRED, False):
+                field.pop("default", None)
+                one["required"].append(name)
+        one.pop(REQUIRED, None)
+        for part in one.values():
+            _state_required(part)
+
+
 def _alternatives(kind: Any) -> tuple[Any, ...]:
     """The members of a union, which msgspec encodes but does not describe if two are objects."""
     return typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
@@ -73,6 +92,8 @@ def _operation(one: Operation, schema_of: dict[str, Any], components: dict[str, 
     }
     if one.description:
         document["description"] = one.description
+    if one.any_method:
+        document["x-any-method"] = True
     names = _PARAMETER.findall(one.path)
     if one.request is not None and one.method in ("POST", "PUT", "PATCH"):
         document["requestBody"] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Sequence
+from http import HTTPStatus
 from typing import Any, Protocol
 
 import msgspec
@@ -36,7 +37,7 @@ class Observer(Protocol):
         ...
 
     def failed(self, call: Call, cause: BaseException) -> None:
-        """Take note of the private cause of an error, before `finished`."""
+        """Take note of the private cause of a failure on our side (5xx), before `finished`."""
         ...
 
 
@@ -128,7 +129,8 @@ class Pipeline:
     def _error_reply(self, call: Call, error: OramaError, fault: BaseException | None = None) -> Reply:
         call.error_code = error.code.label
         cause = fault or error.__cause__ or (error if isinstance(error, Internal) else None)
-        if cause is not None:
+        # What the caller did wrong is the caller's to know: its cause may quote what was sent, and anybody can cause it.
+        if cause is not None and error.http_status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             for observer in self._observers:
                 observer.failed(call, cause)
         return problem(error, call.request_id)

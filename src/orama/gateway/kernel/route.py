@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
 import msgspec
 
 from orama.errors import InvalidArgument, MethodNotAllowed, NotFound
-from orama.gateway.kernel.call import Reply
+from orama.gateway.kernel.call import Call, Reply
 from orama.gateway.kernel.operation import PUBLIC, Handler, Operation, RouteClass, check_unique
 
 _MAX_BODY_BYTES = 1024 * 1024
+
+_ANY: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
+"""What "any method" means. TRACE and CONNECT mean something else (RFC 9110 §9.3.6, §9.3.8), and nobody sends others."""
 
 
 class Route:
@@ -33,8 +36,11 @@ class Route:
             self.decoder = msgspec.json.Decoder(operation.request)
 
 
-def _refusing(name: str, error: type[NotFound | MethodNotAllowed], text: str, route_class: RouteClass) -> Route:
-    async def refuse(_call: object) -> Reply:
+def _refusing(
+    name: str, error: type[NotFound | MethodNotAllowed], text: str, headers: Sequence[tuple[str, str]] = ()
+) -> Route:
+    async def refuse(call: Call) -> Reply:
+        call.headers.extend(headers)
         raise error(text)
 
     return Route(
@@ -48,7 +54,7 @@ def _refusing(name: str, error: type[NotFound | MethodNotAllowed], text: str, ro
             errors=(error.code,),
             summary=text,
             description="",
-            route_class=route_class,
+            route_class=RouteClass.READ,
         ),
         refuse,
     )
@@ -93,7 +99,7 @@ class Router:
         table = list(operations)
         check_unique(table)
         self.preflight = _preflight()
-        self.unknown = _refusing("unknown", NotFound, "no such path", RouteClass.READ)
+        self.unknown = _refusing("unknown", NotFound, "no such path")
         self._fixed: dict[tuple[str, str], Route] = {}
         self._methods: dict[str, list[str]] = {}
         self._any: dict[str, Route] = {}
@@ -135,7 +141,8 @@ class Router:
         if method == "OPTIONS":
             return self.preflight, None
         if path in self._methods:
-            return self._any.get(path) or _not_allowed(self._methods[path]), None
+            takes_any = self._any.get(path) if method in _ANY else None
+            return takes_any or _not_allowed(self._methods[path]), None
         values: dict[str, str] = {}
         here = self._tree
         for part in path.split("/")[1:]:
@@ -153,7 +160,8 @@ class Router:
 
 def _not_allowed(methods: list[str]) -> Route:
     allow = ", ".join(dict.fromkeys([*methods, "OPTIONS"]))
-    return _refusing("method_not_allowed", MethodNotAllowed, f"method not allowed: use {allow}", RouteClass.READ)
+    # RFC 9110 §15.5.6: the header is a must.
+    return _refusing("method_not_allowed", MethodNotAllowed, f"method not allowed: use {allow}", [("allow", allow)])
 
 
 def _decode_segment(segment: str) -> str:

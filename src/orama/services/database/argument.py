@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Iterable
 from typing import Any
 
@@ -38,7 +37,7 @@ def _to_value(value: Any, position: int) -> Value:
         case {"blob": str(text), **rest} if not rest:
             try:
                 return base64.b64decode(text, validate=True)
-            except binascii.Error:
+            except ValueError:  # binascii.Error is one; text beyond ASCII raises a plain one
                 raise _refuse(position, "'blob' must be standard base64") from None
         case _:
             raise _refuse(position, 'use null, a boolean, a number, a string or {"blob": "<base64>"}')

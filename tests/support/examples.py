@@ -1,0 +1,90 @@
+"""A valid request for each operation, so that tests can be made from the table of operations."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+from support.caller import Caller, sign_in, signed
+from support.node import RunningNode
+from support.wallet import Wallet
+
+# Bodies that are the same every time; None where there is none. They suit a namespace that `prepare` has filled.
+FIXED: dict[str, dict[str, Any] | None] = {
+    "system.health": None,
+    "system.health.1": None,
+    "system.ready": None,
+    "system.status": None,
+    "system.status.1": None,
+    "system.version": None,
+    "system.metrics": None,
+    "system.openapi": None,
+    "auth.jwks": None,
+    "auth.jwks.1": None,
+    "auth.token": None,
+    "auth.whoami": None,
+    "database.query": {"sql": "SELECT * FROM notes WHERE id = ?", "args": [1]},
+    "database.exec": {"sql": "INSERT INTO notes (text) VALUES (?)", "args": ["more"]},
+    "database.find": {"table": "notes", "criteria": {"id": 1}},
+    "database.find_one": {"table": "notes", "criteria": {"id": 1}},
+    "database.select": {"table": "notes", "where": [{"expr": "id = ?", "args": [1]}], "one": True},
+    "database.transaction": {"ops": [{"kind": "query", "sql": "SELECT 1"}], "return_results": True},
+    "database.schema": None,
+    "database.create_table": {"schema": "CREATE TABLE IF NOT EXISTS others (id INTEGER PRIMARY KEY)"},
+    "database.drop_table": {"table": "spare"},
+    "cache.health": None,
+    "cache.get": {"dmap": "notes", "key": "one"},
+    "cache.mget": {"dmap": "notes", "keys": ["one", "none"]},
+    "cache.put": {"dmap": "notes", "key": "two", "value": {"a": [1, None, "x"]}, "ttl": "1h"},
+    "cache.getput": {"dmap": "notes", "key": "three", "value": "after"},
+    "cache.incr": {"dmap": "notes", "key": "count", "delta": 2},
+    "cache.expire": {"dmap": "notes", "key": "one", "ttl": 3600},
+    "cache.delete": {"dmap": "notes", "key": "four"},
+    "cache.scan": {"dmap": "notes", "match": "^o"},
+}
+
+# Bodies that are good once.
+FRESH = {
+    "auth.challenge",
+    "auth.verify",
+    "auth.api_key",
+    "auth.simple_key",
+    "auth.register",
+    "auth.refresh",
+    "auth.logout",
+}
+
+_numbers = itertools.count(1_000)
+
+
+def fresh_wallet() -> Wallet:
+    """A wallet that no other test has."""
+    return Wallet(next(_numbers))
+
+
+async def example(running: RunningNode, name: str) -> dict[str, Any] | None:
+    """A body that the operation `name` accepts now."""
+    if name not in FRESH:
+        return FIXED[name]
+    number = next(_numbers)
+    wallet, namespace, client = Wallet(number), f"fresh{number}", running.client
+    match name:
+        case "auth.challenge":
+            return {"wallet": wallet.address, "namespace": namespace}
+        case "auth.simple_key":
+            return {"wallet": wallet.address, "namespace": namespace}
+        case "auth.refresh" | "auth.logout":
+            return {"refresh_token": (await sign_in(client, wallet, namespace))["refresh_token"]}
+        case _:
+            return await signed(client, wallet, namespace)
+
+
+async def prepare(caller: Caller, text: str = "hello") -> None:
+    """Make what the examples speak of in the caller's namespace; `text` is the value of row and key."""
+    for sql in (
+        "CREATE TABLE IF NOT EXISTS spare (id INTEGER)",
+        "CREATE TABLE IF NOT EXISTS notes (id INTEGER PRIMARY KEY, text TEXT)",
+    ):
+        await caller.ok("/v1/rqlite/create-table", {"schema": sql}, status=201)
+    await caller.exec("INSERT OR REPLACE INTO notes (id, text) VALUES (1, ?)", text)
+    await caller.ok("/v1/cache/put", {"dmap": "notes", "key": "one", "value": text})

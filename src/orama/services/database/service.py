@@ -114,18 +114,22 @@ class DatabaseService:
             raise InvalidArgument("'sql' is required", reason="missing_field")
         if len(statement.args) > limits.max_parameters:
             raise _too_large("arguments", len(statement.args), limits.max_parameters)
-        # A character has at most 4 bytes: most texts need not be encoded to be measured.
-        if len(statement.sql) * 4 > limits.max_sql_bytes:
-            size = len(statement.sql.encode("utf-8", "surrogatepass"))
-            if size > limits.max_sql_bytes:
-                raise _too_large("bytes of SQL", size, limits.max_sql_bytes)
+        _check_size(statement.sql, limits.max_sql_bytes, "bytes of SQL")
         for value in statement.args:
-            if isinstance(value, (str, bytes)) and len(value) > limits.max_value_bytes:
-                raise _too_large("bytes of one value", len(value), limits.max_value_bytes)
+            if isinstance(value, (str, bytes)):
+                _check_size(value, limits.max_value_bytes, "bytes of one value")
 
 
 def _outcome(result: Result) -> Outcome:
     return Outcome(result.rows_affected, result.last_insert_id, None if result.rows is None else render(result.rows))
+
+
+def _check_size(value: str | bytes, limit: int, what: str) -> None:
+    # A character has at most 4 bytes: most texts need not be encoded to be measured.
+    if isinstance(value, str) and len(value) * 4 > limit:
+        value = value.encode("utf-8", "surrogatepass")
+    if len(value) > limit:
+        raise _too_large(what, len(value), limit)
 
 
 def _too_large(what: str, found: int, limit: int) -> TooLarge:

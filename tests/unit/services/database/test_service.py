@@ -139,6 +139,7 @@ async def test_each_limit_is_named_with_its_value(service):
         (lambda: service.statement("SELECT ?", [1] * 6), "6 arguments: the limit is 5"),
         (lambda: service.statement("SELECT '" + "é" * 1000 + "'"), "2009 bytes of SQL: the limit is 2000"),
         (lambda: service.statement("SELECT ?", ["x" * 101]), "101 bytes of one value: the limit is 100"),
+        (lambda: service.statement("SELECT ?", ["é" * 51]), "102 bytes of one value: the limit is 100"),
     ):
         with pytest.raises(TooLarge, match=text) as refusal:
             call()

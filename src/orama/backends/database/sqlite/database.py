@@ -42,6 +42,7 @@ class SqliteDatabase:
         self._mailbox = mailbox
         self._unfinished = 0
         self._closed = False
+        self._finished = asyncio.Event()
         self._writers = Writers(
             threads=settings.writer_threads,
             max_group=settings.max_group_batches,
@@ -114,6 +115,8 @@ class SqliteDatabase:
         if self._closed:
             return
         self._closed = True
+        if self._unfinished:
+            await self._finished.wait()
         await self._registry.close()
         await asyncio.to_thread(self._writers.close)
 
@@ -135,7 +138,7 @@ class SqliteDatabase:
         try:
             database = await self._registry.borrow(namespace)
         except BaseException:
-            self._unfinished -= 1
+            self._finish()
             raise
         if database.users > settings.max_waiting_per_database:
             self._release(database)
@@ -143,8 +146,13 @@ class SqliteDatabase:
         return database
 
     def _release(self, database: OpenDatabase) -> None:
-        self._unfinished -= 1
         self._registry.give_back(database)
+        self._finish()
+
+    def _finish(self) -> None:
+        self._unfinished -= 1
+        if self._closed and not self._unfinished:
+            self._finished.set()
 
     def _job(self, statements: tuple[Statement, ...], database: OpenDatabase) -> Job[_T]:
         return Job(statements, asyncio.get_running_loop().create_future(), lambda: self._release(database))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Final
 
 import apsw
@@ -83,6 +84,8 @@ def translate(error: BaseException) -> OramaError:
             return InvalidArgument("text with lone surrogates cannot be stored", reason="arguments")
         case OverflowError():
             return InvalidArgument("an integer does not fit 64 bits", reason="arguments")
+        case OSError(errno=errno.ENOSPC | errno.EDQUOT):
+            return StorageFull("no room is left for this database; nothing was changed", reason="storage_full")
         case OSError():
             return Unavailable("the database's file cannot be opened", reason="db_unavailable", retry_after_s=1)
         case _:

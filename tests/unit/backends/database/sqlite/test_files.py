@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import os
 import stat
+import subprocess
 import threading
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from orama.backends.database.sqlite.files import database_path
 from orama.domain.namespace import PLATFORM, Namespace, parse_namespace
 from orama.domain.sql import SqlLimits
-from orama.errors import BadBackend, Unavailable, Unprocessable
+from orama.errors import BadBackend, StorageFull, Unavailable, Unprocessable
 from support.sqlite import SHOP, open_sqlite, read, run
 
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
@@ -142,6 +143,61 @@ async def test_damaged_page_fails_what_reads_it(tmp_path):
         with pytest.raises(BadBackend):
             await read(database, "SELECT x FROM t")
         assert await read(database, "SELECT 1") == [(1,)]
+
+
+async def test_caller_that_leaves_makes_room_for_those_who_wait(tmp_path):
+    async with open_sqlite(tmp_path, max_open_databases=1, open_timeout_s=5.0) as database:
+        for number in range(10):
+            leaving = asyncio.ensure_future(read(database, "SELECT 1", namespace=Namespace(f"left-{number}")))
+            waiting = asyncio.ensure_future(read(database, "SELECT 2", namespace=Namespace(f"waits-{number}")))
+            for _ in range(number):
+                await asyncio.sleep(0)
+            leaving.cancel()
+            assert await waiting == [(2,)]
+            await asyncio.gather(leaving, return_exceptions=True)
+
+
+async def test_close_lets_callers_finish_who_still_wait_for_room(tmp_path):
+    async with open_sqlite(tmp_path, max_open_databases=1, open_timeout_s=5.0) as database:
+        reads = [
+            asyncio.ensure_future(read(database, "SELECT ?", number, namespace=Namespace(f"n{number}")))
+            for number in range(6)
+        ]
+        await asyncio.sleep(0)
+        await database.close()
+        assert await asyncio.gather(*reads) == [[(number,)] for number in range(6)]
+
+
+async def test_full_disk_stops_writes_only_and_passes(tmp_path):
+    """On a real filesystem of 2 MiB, where the tests may mount one."""
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "none", tmp_path], capture_output=True).returncode:
+        pytest.skip("may not mount")
+    try:
+        async with open_sqlite(tmp_path) as database:
+            await run(database, "CREATE TABLE t(b)")
+            outcomes = [
+                (
+                    await asyncio.gather(
+                        run(database, "INSERT INTO t VALUES (?)", bytes(50_000)), return_exceptions=True
+                    )
+                )[0]
+                for _ in range(60)
+            ]
+            refused = [one for one in outcomes if isinstance(one, BaseException)]
+            acknowledged = len(outcomes) - len(refused)
+            assert {type(one) for one in refused} == {StorageFull}
+            assert acknowledged > 5
+            assert await read(database, "SELECT count(*) FROM t") == [(acknowledged,)]
+            (tmp_path / "filler").write_bytes(bytes(os.statvfs(tmp_path).f_bavail * os.statvfs(tmp_path).f_bsize))
+            with pytest.raises(StorageFull):
+                await run(database, "CREATE TABLE t(x)", namespace=Namespace("other"))
+            (tmp_path / "filler").unlink()
+            subprocess.run(["mount", "-o", "remount,size=16m", tmp_path], check=True)
+            await run(database, "INSERT INTO t VALUES (?)", bytes(50_000))
+            await run(database, "CREATE TABLE t(x)", namespace=Namespace("other"))
+            assert await read(database, "SELECT count(*) FROM t") == [(acknowledged + 1,)]
+    finally:
+        subprocess.run(["umount", tmp_path], check=True)
 
 
 async def test_directory_that_cannot_be_made_stops_the_start(tmp_path):

@@ -129,7 +129,7 @@ class Pipeline:
     def _error_reply(self, call: Call, error: OramaError, fault: BaseException | None = None) -> Reply:
         call.error_code = error.code.label
         cause = fault or error.__cause__ or (error if isinstance(error, Internal) else None)
-        # What the caller did wrong is the caller's to know: its cause may quote what was sent, and anybody can cause it.
+        # What a caller did wrong is not for the log: anybody can cause it, and its cause may quote what was sent.
         if cause is not None and error.http_status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             for observer in self._observers:
                 observer.failed(call, cause)

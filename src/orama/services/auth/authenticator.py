@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Final
 
 import msgspec
@@ -78,14 +78,20 @@ class Authenticator:
         """
         token, key = credentials.jwt, credentials.api_key
         if token is None:
-            return None if key is None else await self._decisions.of(key, self._decide_key)
+            return None if key is None else await self._holder(key)
         try:
             caller = await self._decisions.of(token, self._decide_token)
         except Unauthenticated:
             if key is None:
                 raise
-            return await self._decisions.of(key, self._decide_key)
+            return await self._holder(key)
         return caller if key is None else await self._joined(caller, key)
+
+    def _holder(self, key: str) -> Awaitable[Principal]:
+        """Whose key it is. A token in a key's place must not meet what was remembered of it as a token."""
+        if not key.startswith(PREFIX):
+            raise Unauthenticated(_INVALID_KEY.text, reason=_INVALID_KEY.reason)
+        return self._decisions.of(key, self._decide_key)
 
     async def _joined(self, caller: Principal, key: str) -> Principal:
         parsed = parse_api_key(key)
@@ -96,7 +102,7 @@ class Authenticator:
         if caller.scopes.issuperset(ALL_SCOPES):
             return caller  # A key could add nothing.
         try:
-            holder = await self._decisions.of(key, self._decide_key)
+            holder = await self._holder(key)
         except Unauthenticated:
             return caller
         return msgspec.structs.replace(caller, scopes=caller.scopes | holder.scopes)

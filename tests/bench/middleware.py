@@ -21,7 +21,8 @@ import msgspec
 import uvloop
 from tests.support.node import running_node
 
-from orama.gateway.kernel.call import Call, Request
+from orama.gateway.kernel.call import Call
+from orama.gateway.kernel.message import Request
 from orama.node.assembly import Node
 from orama.services.auth.authenticator import Credentials
 

@@ -12,7 +12,8 @@ from orama.domain.namespace import PLATFORM, Namespace
 from orama.domain.sql import Consistency, Statement
 from orama.errors import Unavailable
 from orama.gateway.handlers.auth import AuthHandlers
-from orama.gateway.kernel.call import Call, Request
+from orama.gateway.kernel.call import Call
+from orama.gateway.kernel.message import Request
 from orama.services.auth.assembly import Auth, open_auth
 from orama.services.auth.authenticator import Credentials
 from orama.services.auth.settings import AuthSettings

@@ -13,12 +13,13 @@ from orama.backends.clock import SystemClock
 from orama.domain.sql import MAX_INTEGER
 from orama.errors import Code, Internal, Unprocessable
 from orama.gateway.kernel.asgi import AsgiDriver
-from orama.gateway.kernel.call import Call, Reply
+from orama.gateway.kernel.call import Call
 from orama.gateway.kernel.client_address import ClientAddress, parse_networks
 from orama.gateway.kernel.connections import ConnectionTable
 from orama.gateway.kernel.http1 import Http1Services
 from orama.gateway.kernel.in_flight import InFlight
 from orama.gateway.kernel.limits import HttpLimits
+from orama.gateway.kernel.message import Reply
 from orama.gateway.kernel.operation import PUBLIC, RouteClass, operation, operations_of
 from orama.gateway.kernel.pipeline import Pipeline
 from orama.gateway.kernel.route import Router

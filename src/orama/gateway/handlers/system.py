@@ -10,8 +10,9 @@ import msgspec
 from orama.domain.duration import format_duration
 from orama.domain.timestamp import rfc3339, to_ms
 from orama.errors import Code, PermissionDenied
-from orama.gateway.kernel.call import Call, Reply
+from orama.gateway.kernel.call import Call
 from orama.gateway.kernel.client_address import Network, within
+from orama.gateway.kernel.message import Reply
 from orama.gateway.kernel.operation import PUBLIC, RouteClass, operation
 from orama.services.health import HealthService
 from orama.telemetry.metrics import CONTENT_TYPE

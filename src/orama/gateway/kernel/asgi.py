@@ -8,10 +8,10 @@ from http import HTTPStatus
 from typing import Any
 
 from orama.errors import InvalidArgument, OramaError, TooLarge
-from orama.gateway.kernel.call import Reply, Request
 from orama.gateway.kernel.client_address import ClientAddress
-from orama.gateway.kernel.framing import Headers
+from orama.gateway.kernel.framing import body_length, read_headers
 from orama.gateway.kernel.limits import HttpLimits
+from orama.gateway.kernel.message import Reply, Request
 from orama.gateway.kernel.pipeline import Pipeline
 
 Scope = MutableMapping[str, Any]
@@ -56,17 +56,16 @@ class AsgiDriver:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         peer = scope["client"][0] if scope.get("client") else ""
-        fields = Headers()
+        headers: dict[str, str] = {}
         try:
-            for name, value in scope["headers"]:
-                fields.add(name, value)
-            fields.check("1.1")
-            request = self._request(scope, fields.values, peer)
+            headers = read_headers(scope["headers"])
+            body_length(headers, "1.1")
+            request = self._request(scope, headers, peer)
             request.body = await self._body(request, receive)
         except ClientGone:
             return
         except OramaError as error:
-            unread = Request(scope["method"], "?", "", fields.values, b"", peer, peer)
+            unread = Request(scope["method"], "?", "", headers, b"", peer, peer)
             await self._send(send, self._pipeline.refuse(unread, error), head_only=scope["method"] == "HEAD")
             return
         task = asyncio.current_task()

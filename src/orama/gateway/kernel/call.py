@@ -2,49 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING
-
 import msgspec
 
 from orama.domain.identity import Principal
 from orama.errors import Unauthenticated
-
-if TYPE_CHECKING:
-    from orama.gateway.kernel.route import Route
-
-
-class Request(msgspec.Struct, gc=False):
-    """What a driver read from its connection.
-
-    `path` is as sent, still percent-encoded, without the query; `query` is the raw query string. Header names are in
-    lower case; a header that came twice has its values joined by a comma, and those where that would be ambiguous
-    were refused by the driver. `body` is whole and within the limit. `peer` is the address at the connection's other
-    end, `client` the one behind trusted proxies, `forwarded` whether an untrusted peer claimed to speak for another.
-    """
-
-    method: str
-    path: str
-    query: str
-    headers: dict[str, str]
-    body: bytes
-    peer: str
-    client: str
-    forwarded: bool = False
-
-
-class Reply(msgspec.Struct, gc=False):
-    """What a driver writes to its connection.
-
-    `headers` are names in lower case with their values, and never content-length, date or connection: those are the
-    driver's. With `stream` set, `body` is empty.
-    """
-
-    status: int
-    body: bytes
-    content_type: str = "application/json"
-    headers: list[tuple[str, str]] = []
-    stream: AsyncIterator[bytes] | None = None
+from orama.gateway.kernel.message import Request
+from orama.gateway.kernel.route import Route
 
 
 class Call:

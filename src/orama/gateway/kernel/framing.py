@@ -8,13 +8,13 @@ test with raw sockets holds both to it. Sources: RFC 9112 §2 to §7, RFC 9110 �
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Final
 
 from orama.errors import InvalidArgument
 
 _DIGITS: Final = re.compile(r"[0-9]{1,18}")
-_TARGET: Final = re.compile(r"[\x21-\x7e]+")
 
 # A second one of these makes a request ambiguous: which one counts differs between programs.
 _SINGLE: Final = frozenset(
@@ -26,79 +26,70 @@ _SINGLE: Final = frozenset(
 )  # fmt: skip
 
 
-@lru_cache(maxsize=512)
-def _name(name: bytes) -> str:
-    """Requests share few names: each spelling is lowered once."""
-    return name.decode("latin-1").lower()
+def read_headers(lines: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Header lines as a dictionary with names in lower case; the values of a repeated name are joined by a comma.
 
-
-class Headers:
-    """Collects a request's headers, checks them, and answers how its body is framed."""
-
-    __slots__ = ("values",)
-
-    def __init__(self) -> None:
-        self.values: dict[str, str] = {}
-
-    def add(self, name: bytes, value: bytes) -> None:
-        """Take one header line.
-
-        Raises:
-            InvalidArgument: a repeated header that may not be repeated.
-        """
-        key = _name(name)
+    Raises:
+        InvalidArgument: a header that may be sent once only came twice.
+    """
+    headers: dict[str, str] = {}
+    for name, value in lines:
+        key = _lower(name)
         text = value.decode("latin-1").strip(" \t")
-        values = self.values
-        if key not in values:
-            values[key] = text
+        if key not in headers:
+            headers[key] = text
         elif key in _SINGLE:
             raise InvalidArgument(f"the header {key!r} may be sent once only", reason="repeated_header")
         else:
-            values[key] = f"{values[key]}, {text}"
+            headers[key] = f"{headers[key]}, {text}"
+    return headers
 
-    def check(self, http_version: str) -> int | None:
-        """Judge the whole header section; the body's length in bytes, None if it is chunked.
 
-        Raises:
-            InvalidArgument: no Host, two ways to frame the body, an encoding other than chunked, a length that is
-                no plain number; 415 for an encoded body; 417 for an expectation other than 100-continue.
-        """
-        values = self.values
-        if http_version not in ("1.1", "1.0"):
-            raise InvalidArgument("this port speaks HTTP/1.1", reason="http_version")
-        if http_version == "1.1" and not values.get("host"):
-            raise InvalidArgument("the Host header is missing", reason="missing_host")
-        if values.get("content-encoding", "identity").lower() != "identity":
-            raise InvalidArgument(
-                "encoded bodies are not accepted: send it plain", reason="content_encoding", http_status=415
-            )
-        if values.get("expect", "100-continue").lower() != "100-continue":
-            raise InvalidArgument("unknown expectation", reason="expectation", http_status=417)
-        transfer = values.get("transfer-encoding")
-        length = values.get("content-length")
-        if transfer is not None:
-            if length is not None:
-                raise InvalidArgument("Content-Length and Transfer-Encoding exclude each other", reason="framing")
-            if transfer.lower() != "chunked" or http_version == "1.0":
-                raise InvalidArgument("the only transfer encoding is chunked, of HTTP/1.1", reason="framing")
-            return None
-        if length is None:
-            return 0
-        if _DIGITS.fullmatch(length) is None:
-            raise InvalidArgument("Content-Length is not a number", reason="framing")
-        return int(length)
+@lru_cache(maxsize=512)
+def _lower(name: bytes) -> str:
+    """Requests share few names: each spelling is decoded once."""
+    return name.decode("latin-1").lower()
+
+
+def body_length(headers: Mapping[str, str], http_version: str) -> int | None:
+    """Judge a header section as a whole; the body's length in bytes, None if it is chunked.
+
+    Raises:
+        InvalidArgument: no Host, two ways to frame the body, an encoding other than chunked, a length that is
+            no plain number; 415 for an encoded body; 417 for an expectation other than 100-continue.
+    """
+    if http_version not in ("1.1", "1.0"):
+        raise InvalidArgument("this port speaks HTTP/1.1", reason="http_version")
+    if http_version == "1.1" and not headers.get("host"):
+        raise InvalidArgument("the Host header is missing", reason="missing_host")
+    if "content-encoding" in headers and headers["content-encoding"].lower() != "identity":
+        raise InvalidArgument(
+            "encoded bodies are not accepted: send it plain", reason="content_encoding", http_status=415
+        )
+    if "expect" in headers and headers["expect"].lower() != "100-continue":
+        raise InvalidArgument("unknown expectation", reason="expectation", http_status=417)
+    length = headers.get("content-length")
+    if "transfer-encoding" in headers:
+        if length is not None:
+            raise InvalidArgument("Content-Length and Transfer-Encoding exclude each other", reason="framing")
+        if headers["transfer-encoding"].lower() != "chunked" or http_version == "1.0":
+            raise InvalidArgument("the only transfer encoding is chunked, of HTTP/1.1", reason="framing")
+        return None
+    if length is None:
+        return 0
+    if _DIGITS.fullmatch(length) is None:
+        raise InvalidArgument("Content-Length is not a number", reason="framing")
+    return int(length)
 
 
 def split_target(target: str, host: str) -> tuple[str, str]:
-    """Path and query of a request target, still percent-encoded.
+    """Path and query of a request target, still percent-encoded. The parser has seen to it that it is printable ASCII.
 
     Accepts the origin form, the absolute form if its authority is that of `host` (RFC 9112 §3.2.2), and ``*``.
 
     Raises:
         InvalidArgument: anything else.
     """
-    if _TARGET.fullmatch(target) is None:
-        raise InvalidArgument("malformed request target: percent-encode what is not ASCII", reason="malformed_target")
     if not target.startswith("/") and target != "*":
         scheme, separator, rest = target.partition("://")
         authority, slash, path = rest.partition("/")

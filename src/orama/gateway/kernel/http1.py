@@ -19,12 +19,12 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from orama.errors import InvalidArgument, OramaError, TooLarge, Unavailable
-from orama.gateway.kernel.call import Reply, Request
 from orama.gateway.kernel.client_address import ClientAddress
 from orama.gateway.kernel.connections import ConnectionTable
-from orama.gateway.kernel.framing import Headers, split_target
+from orama.gateway.kernel.framing import body_length, read_headers, split_target
 from orama.gateway.kernel.http1_reply import ReplyWriter
 from orama.gateway.kernel.limits import HttpLimits
+from orama.gateway.kernel.message import Reply, Request
 from orama.gateway.kernel.pipeline import Pipeline
 
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -84,17 +84,16 @@ class Http1Protocol(HttpToolsProtocol):
         self._peer = ""
         self._trusted_peer = False
         self._closing = False
+        self._method = self._path = self._query = self._version = ""
         self._begin()
 
     def _begin(self) -> None:
         """Forget the last message."""
         self._target = b""
-        self._fields = Headers()
-        self._field_count = 0
-        self._field_bytes = 0
+        self._lines: list[tuple[bytes, bytes]] = []
+        self._headers: dict[str, str] = {}
         self._head_done = False
-        self._body: list[bytes] = []
-        self._body_bytes = 0
+        self._body: bytes | bytearray = b""
         self._body_limit = self._limits.max_body_bytes
         self._via_asgi = False
 
@@ -173,11 +172,11 @@ class Http1Protocol(HttpToolsProtocol):
         """Feed the parser."""
         if self._closing:
             return
+        self._raw_bytes += len(data)
         if self._phase == "idle":
             self._enter("head")
-        self._raw_bytes += len(data)
-        if not self._head_done and self._raw_bytes > self._head_allowance(data):
-            self._refuse(_too_many_headers(self._limits))
+        elif self._raw_bytes > self._raw_limit() + len(data):  # `data` may still belong to the request before
+            self._refuse(_too_large(self._body_limit) if self._head_done else _too_many_headers(self._limits))
             return
         try:
             self.parser.feed_data(data)
@@ -196,15 +195,18 @@ class Http1Protocol(HttpToolsProtocol):
             if not self._closing:
                 self._refuse(InvalidArgument("malformed HTTP request", reason="malformed_request"))
 
-    def _head_allowance(self, data: bytes) -> int:
-        """Bytes a request may take before its headers end, and what of `data` may belong to the one before."""
-        return self._limits.max_header_bytes + self._limits.max_request_line_bytes + len(data)
+    def _raw_limit(self) -> int:
+        """Bytes that a request may take on the wire so far: what the parser buffers has to have a bound, too."""
+        head = self._limits.max_header_bytes + self._limits.max_request_line_bytes
+        if not self._head_done:
+            return head
+        return head + _CHUNKING_OVERHEAD * max(self._body_limit, self._limits.max_body_bytes)
 
     def on_message_begin(self) -> None:
         """A request's first byte."""
         self._begin()
         self._receiving = True
-        if not self._busy():
+        if self._phase != "head" and not self._busy():
             self._enter("head")
 
     def on_url(self, url: bytes) -> None:
@@ -219,31 +221,33 @@ class Http1Protocol(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header line, or a trailer, which counts and is dropped."""
-        self._field_count += 1
-        self._field_bytes += len(name) + len(value)
-        if self._field_count > self._limits.max_headers or self._field_bytes > self._limits.max_header_bytes:
+        self._lines.append((name, value))
+        if len(self._lines) > self._limits.max_headers:
             raise _too_many_headers(self._limits)
-        if not self._head_done:
-            self._fields.add(name, value)
 
     def on_headers_complete(self) -> None:
         """Judge the framing, choose the way, and say so early if the body is too large."""
+        if sum(len(name) + len(value) for name, value in self._lines) > self._limits.max_header_bytes:
+            raise _too_many_headers(self._limits)
+        self._headers = headers = read_headers(self._lines)
         self._head_done = True
-        length = self._fields.check(self.parser.get_http_version())
-        headers = self._fields.values
-        method = self.parser.get_method().decode("ascii")
-        path, self._query = split_target(self._target.decode("ascii"), headers.get("host", ""))
-        self._path = path
-        route, _ = self._services.pipeline.router.match(method, path)
-        self._via_asgi = route.operation.streaming or (self.parser.should_upgrade() and self._should_upgrade())
+        parser = self.parser
+        self._version = parser.get_http_version()
+        length = body_length(headers, self._version)
+        self._method = parser.get_method().decode("ascii")
+        self._path, self._query = split_target(self._target.decode("ascii"), headers.get("host", ""))
+        route, _ = self._services.pipeline.router.match(self._method, self._path)
+        self._via_asgi = route.operation.streaming or ("upgrade" in headers and self._should_upgrade())
         if self._via_asgi:
             self._hand_over(headers)
             return
         self._body_limit = route.max_body_bytes
+        if length == 0:
+            return
         if length is not None and length > self._body_limit:
             raise _too_large(self._body_limit)
         if not self._busy():
-            if "expect" in headers and length != 0:
+            if "expect" in headers:
                 self.transport.write(_CONTINUE)
             self._enter("body")
 
@@ -270,7 +274,7 @@ class Http1Protocol(HttpToolsProtocol):
 
     def _should_upgrade(self) -> bool:
         """Whether the message asks for a WebSocket: both headers say so, and a library for it is there."""
-        headers = self._fields.values
+        headers = self._headers
         connection = {token.strip() for token in headers.get("connection", "").lower().split(",")}
         asked = "upgrade" in connection and headers.get("upgrade", "").lower() == "websocket"
         return asked and self._should_upgrade_to_ws()
@@ -280,13 +284,14 @@ class Http1Protocol(HttpToolsProtocol):
         if self._via_asgi:
             super().on_body(body)
             return
-        self._body_bytes += len(body)
-        if self._body_bytes > self._body_limit or self._raw_bytes > self._raw_limit():
+        if not self._body:
+            self._body = body
+        elif isinstance(self._body, bytearray):
+            self._body += body
+        else:
+            self._body = bytearray(self._body) + body
+        if len(self._body) > self._body_limit:
             raise _too_large(self._body_limit)
-        self._body.append(body)
-
-    def _raw_limit(self) -> int:
-        return self._limits.max_header_bytes + _CHUNKING_OVERHEAD * max(self._body_limit, self._limits.max_body_bytes)
 
     def on_message_complete(self) -> None:
         """A whole request: answer it now, or after those before it."""
@@ -295,23 +300,16 @@ class Http1Protocol(HttpToolsProtocol):
         if self._via_asgi:
             super().on_message_complete()
             return
-        headers = self._fields.values
+        headers = self._headers
+        peer = client = self._peer
         forwarded = "x-forwarded-for" in headers or "forwarded" in headers
+        if forwarded and self._trusted_peer:
+            client, forwarded = self._services.addresses.behind(peer, headers), False
         request = Request(
-            self.parser.get_method().decode("ascii"),
-            self._path,
-            self._query,
-            headers,
-            self._body[0] if len(self._body) == 1 else b"".join(self._body),
-            self._peer,
-            self._services.addresses.behind(self._peer, headers) if self._trusted_peer and forwarded else self._peer,
-            forwarded and not self._trusted_peer,
+            self._method, self._path, self._query, headers, bytes(self._body), peer, client, forwarded=forwarded
         )
-        keep_alive = (
-            self.parser.should_keep_alive()
-            and not self.parser.should_upgrade()
-            and self.parser.get_http_version() == "1.1"
-        )
+        parser = self.parser
+        keep_alive = parser.should_keep_alive() and self._version == "1.1" and not parser.should_upgrade()
         if self._busy():
             self._waiting.append((request, keep_alive))
             if len(self._waiting) >= self._limits.max_pipelined:
@@ -327,10 +325,7 @@ class Http1Protocol(HttpToolsProtocol):
 
     def _start(self, request: Request, keep_alive: bool) -> None:
         self._enter("busy")
-        task = self.loop.create_task(self._serve(request, keep_alive))
-        self._task = task
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
+        self._task = self.loop.create_task(self._serve(request, keep_alive))
 
     async def _serve(self, request: Request, keep_alive: bool) -> None:
         reply = await self._services.pipeline.run(request, self._cancel)
@@ -375,8 +370,7 @@ class Http1Protocol(HttpToolsProtocol):
         """
         if self.transport.is_closing():
             return
-        headers = self._fields.values
-        request = Request("?", "?", "", headers, b"", self._peer, self._peer)
+        request = Request("?", "?", "", self._headers, b"", self._peer, self._peer)
         reply = self._services.pipeline.refuse(request, error)
         self._closing = True
         self._waiting.clear()

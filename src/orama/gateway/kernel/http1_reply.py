@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Final
 
-from orama.gateway.kernel.call import Reply
+from orama.gateway.kernel.message import Reply
 
 _STATUS_LINE: Final = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
 _STATUS_LINE[499] = "HTTP/1.1 499 Client Closed Request\r\n"

@@ -11,7 +11,6 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from orama.errors import Code
-from orama.gateway.kernel.call import Call
 
 PUBLIC: Final = "public"
 """The scope of operations that anybody may call. A credential, if sent, is still read; a bad one is ignored."""
@@ -121,7 +120,7 @@ def operations_of(group: str, handlers: object) -> list[Operation]:
             continue
         hints = typing.get_type_hints(function)
         returned = hints.pop("return")
-        request = next((kind for kind in hints.values() if kind is not Call), None)
+        request = next((kind for kind in hints.values() if issubclass(kind, msgspec.Struct)), None)
         summary, _, description = (inspect.getdoc(function) or "").partition("\n")
         if not summary:
             raise TypeError(f"operation {group}.{verb} has no docstring to take its summary from")

@@ -11,8 +11,9 @@ import msgspec
 
 from orama.contracts.clock import Clock
 from orama.errors import Cancelled, Deadline, Internal, OramaError
-from orama.gateway.kernel.call import Call, Reply, Request
+from orama.gateway.kernel.call import Call
 from orama.gateway.kernel.in_flight import Cancel, InFlight
+from orama.gateway.kernel.message import Reply, Request
 from orama.gateway.kernel.operation import RouteClass
 from orama.gateway.kernel.problem import problem
 from orama.gateway.kernel.route import Router

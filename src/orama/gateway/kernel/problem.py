@@ -6,8 +6,8 @@ import math
 
 import msgspec
 
-from orama.errors import Internal, OramaError, Unauthenticated, Unavailable
-from orama.gateway.kernel.call import Reply
+from orama.errors import Internal, MethodNotAllowed, OramaError, Unauthenticated, Unavailable
+from orama.gateway.kernel.message import Reply
 from orama.wire.problem import Problem
 
 _encode = msgspec.json.Encoder().encode
@@ -32,6 +32,8 @@ def problem(error: OramaError, request_id: str) -> Reply:
         headers.append(("retry-after", "1"))
     if isinstance(error, Unauthenticated):
         headers.append(("www-authenticate", _challenge(error)))
+    elif isinstance(error, MethodNotAllowed) and error.details is not None:
+        headers.append(("allow", ", ".join(error.details["allow"])))  # RFC 9110 §15.5.6 demands it
     return Reply(error.http_status, _encode(body), headers=headers)
 
 

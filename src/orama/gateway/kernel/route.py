@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
 import msgspec
 
 from orama.errors import InvalidArgument, MethodNotAllowed, NotFound
-from orama.gateway.kernel.call import Call, Reply
+from orama.gateway.kernel.message import Reply
 from orama.gateway.kernel.operation import PUBLIC, Handler, Operation, RouteClass, check_unique
 
 _MAX_BODY_BYTES = 1024 * 1024
@@ -19,9 +19,12 @@ _ANY: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 
 
 class Route:
-    """An operation bound to its handler, with everything computed that a request would else compute again."""
+    """An operation bound to its handler, with everything computed that a request would else compute again.
 
-    __slots__ = ("decoder", "from_body", "handler", "max_body_bytes", "name", "operation", "public", "scope")
+    `quiet`: its successes are of no interest to the log above level debug.
+    """
+
+    __slots__ = ("decoder", "from_body", "handler", "max_body_bytes", "name", "operation", "public", "quiet", "scope")
 
     def __init__(self, operation: Operation, handler: Handler, max_body_bytes: int = _MAX_BODY_BYTES) -> None:
         self.operation = operation
@@ -29,6 +32,7 @@ class Route:
         self.handler = handler
         self.scope = operation.scope
         self.public = operation.scope == PUBLIC
+        self.quiet = operation.group == "system"
         self.from_body = operation.method in ("POST", "PUT", "PATCH")
         self.max_body_bytes = max_body_bytes if operation.max_body_bytes is None else operation.max_body_bytes
         self.decoder: msgspec.json.Decoder[Any] | None = None
@@ -37,11 +41,10 @@ class Route:
 
 
 def _refusing(
-    name: str, error: type[NotFound | MethodNotAllowed], text: str, headers: Sequence[tuple[str, str]] = ()
+    name: str, error: type[NotFound | MethodNotAllowed], text: str, details: dict[str, Any] | None = None
 ) -> Route:
-    async def refuse(call: Call) -> Reply:
-        call.headers.extend(headers)
-        raise error(text)
+    async def refuse(_call: object) -> Reply:
+        raise error(text, details=details)
 
     return Route(
         Operation(
@@ -159,9 +162,10 @@ class Router:
 
 
 def _not_allowed(methods: list[str]) -> Route:
-    allow = ", ".join(dict.fromkeys([*methods, "OPTIONS"]))
+    allow = list(dict.fromkeys([*methods, "OPTIONS"]))
+    text = f"method not allowed: use {', '.join(allow)}"
     # RFC 9110 §15.5.6: the header is a must.
-    return _refusing("method_not_allowed", MethodNotAllowed, f"method not allowed: use {allow}", [("allow", allow)])
+    return _refusing("method_not_allowed", MethodNotAllowed, text, {"allow": allow})
 
 
 def _decode_segment(segment: str) -> str:

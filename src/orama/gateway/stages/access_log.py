@@ -9,7 +9,8 @@ import structlog
 
 from orama.contracts.clock import Clock
 from orama.domain.timestamp import rfc3339, to_ms
-from orama.gateway.kernel.call import Call, Reply
+from orama.gateway.kernel.call import Call
+from orama.gateway.kernel.message import Reply
 from orama.telemetry.log import LEVELS, Format, Level, LogWriter
 
 _SERVER_ERROR = 500
@@ -63,7 +64,7 @@ class AccessLog:
         level: Level = "info"
         if reply.status >= _SERVER_ERROR:
             level = "error"
-        elif call.route.operation.group == "system":
+        elif call.route.quiet:
             level = "debug"
         if LEVELS[level] < self._level:
             return
@@ -79,7 +80,7 @@ class AccessLog:
             operation=call.route.name,
             status=reply.status,
             bytes=len(reply.body),
-            duration_ms=round(duration_s * 1000, 3),
+            duration_ms=int(duration_s * 1_000_000) / 1000,
             client=request.client,
             namespace=None if principal is None else principal.namespace,
             subject=None if principal is None else principal.subject,

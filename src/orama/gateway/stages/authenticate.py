@@ -10,7 +10,7 @@ from orama.errors import Unauthenticated
 from orama.gateway.kernel.call import Call
 from orama.gateway.kernel.client_address import address_group
 from orama.gateway.kernel.operation import RouteClass
-from orama.services.auth.authenticator import Authenticator, credentials_in
+from orama.services.auth.authenticator import Authenticator, Credentials, credentials_in
 from orama.services.limiter import RateLimiter
 
 _NO_STORE: Final = ("cache-control", "no-store")
@@ -51,11 +51,17 @@ class Authenticate:
         headers = request.headers
         if "x-api-key" not in headers and "authorization" not in headers:
             return None
-        return self._authenticate(call)
+        credentials = credentials_in(headers)
+        call.principal = self._authenticator.recall(credentials)
+        if call.principal is None:
+            return self._authenticate(call, credentials)
+        if route_class is not RouteClass.SIGN_IN:
+            call.headers.append(_NO_STORE)
+        return None
 
-    async def _authenticate(self, call: Call) -> None:
+    async def _authenticate(self, call: Call, credentials: Credentials) -> None:
         try:
-            call.principal = await self._authenticator.authenticate(credentials_in(call.request.headers))
+            call.principal = await self._authenticator.authenticate(credentials)
         except Unauthenticated:
             if call.route.public:
                 return

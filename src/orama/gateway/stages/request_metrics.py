@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from orama.gateway.kernel.call import Call, Reply
+from orama.gateway.kernel.call import Call
+from orama.gateway.kernel.message import Reply
 from orama.telemetry.metrics import Histogram, Metrics
 
 

@@ -66,6 +66,13 @@ class Authenticator:
         self._families = families
         self._settings = settings
 
+    def recall(self, credentials: Credentials) -> Principal | None:
+        """Who calls, if one credential was sent and is remembered as good; None says nothing, then `authenticate`."""
+        token, key = credentials.jwt, credentials.api_key
+        if token is None:
+            return None if key is None else self._decisions.recall(key)
+        return self._decisions.recall(token) if key is None else None
+
     async def authenticate(self, credentials: Credentials) -> Principal | None:
         """Who calls; None if there is no credential. A warm call does no I/O.
 

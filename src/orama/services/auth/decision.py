@@ -50,6 +50,8 @@ class Decisions:
 
     def __init__(self, clock: Clock, settings: AuthSettings) -> None:
         self._clock = clock
+        self._monotonic = clock.monotonic
+        self._now = clock.now
         self._settings = settings
         self._accepted: dict[bytes, _Kept] = {}
         self._refused: dict[bytes, tuple[Refused, float]] = {}
@@ -60,6 +62,14 @@ class Decisions:
         self.misses = 0
         """Credentials that had to be checked."""
 
+    def recall(self, credential: str) -> Principal | None:
+        """Who `credential` stands for, if it was accepted lately."""
+        kept = self._accepted.get(_digest(credential))
+        if kept is None or self._monotonic() >= kept.fresh_until or self._now() >= kept.decision.not_after:
+            return None
+        self.hits += 1
+        return kept.decision.principal
+
     async def of(self, credential: str, decide: Decide) -> Principal:
         """Who `credential` stands for, by memory or by `decide`.
 
@@ -67,15 +77,12 @@ class Decisions:
             Unauthenticated: it does not hold.
             Unavailable: it cannot be checked now.
         """
-        # Bytes that are no text arrive as surrogates; they are part of a wrong credential, not a failure.
-        digest = hashlib.sha256(credential.encode("utf-8", "surrogatepass")).digest()
-        now = self._clock.monotonic()
-        kept = self._accepted.get(digest)
-        if kept is not None and now < kept.fresh_until and self._clock.now() < kept.decision.not_after:
-            self.hits += 1
-            return kept.decision.principal
+        remembered = self.recall(credential)
+        if remembered is not None:
+            return remembered
+        digest = _digest(credential)
         refused = self._refused.get(digest)
-        if refused is not None and now < refused[1]:
+        if refused is not None and self._clock.monotonic() < refused[1]:
             self.hits += 1
             raise Unauthenticated(refused[0].text, reason=refused[0].reason)
         self.misses += 1
@@ -143,3 +150,8 @@ class Decisions:
         for kept in (self._accepted, self._refused):
             if len(kept) > self._settings.max_decisions:
                 del kept[next(iter(kept))]  # The oldest: a dict keeps the order of insertion.
+
+
+def _digest(credential: str) -> bytes:
+    # Bytes that are no text arrive as surrogates; they are part of a wrong credential, not a failure.
+    return hashlib.sha256(credential.encode("utf-8", "surrogatepass")).digest()

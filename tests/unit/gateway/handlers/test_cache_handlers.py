@@ -11,7 +11,8 @@ from orama.domain.identity import Method, Principal
 from orama.domain.namespace import Namespace
 from orama.errors import Conflict, InvalidArgument, NotFound, Unauthenticated
 from orama.gateway.handlers.cache import CacheHandlers
-from orama.gateway.kernel.call import Call, Request
+from orama.gateway.kernel.call import Call
+from orama.gateway.kernel.message import Request
 from orama.gateway.kernel.operation import CREDENTIAL, operations_of
 from orama.gateway.kernel.route import Router
 from orama.services.cache.service import CacheService

@@ -9,7 +9,8 @@ from orama.domain.identity import Method, Principal
 from orama.domain.sql import SqlLimits
 from orama.errors import InvalidArgument, NotFound, Precondition, Unprocessable
 from orama.gateway.handlers.database import DatabaseHandlers
-from orama.gateway.kernel.call import Call, Request
+from orama.gateway.kernel.call import Call
+from orama.gateway.kernel.message import Request
 from orama.gateway.kernel.operation import check_unique, operations_of
 from orama.gateway.kernel.route import Router
 from orama.services.database.service import DatabaseService

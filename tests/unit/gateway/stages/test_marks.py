@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from orama.gateway.kernel.call import Call, Request
+from orama.gateway.kernel.call import Call
+from orama.gateway.kernel.message import Request
 from orama.gateway.kernel.route import Router
 from orama.gateway.stages.correlation import Correlation
 from orama.gateway.stages.cors import Cors

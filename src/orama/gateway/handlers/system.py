@@ -42,7 +42,7 @@ class SystemHandlers:
         self._openapi = openapi
         self._node_id = node_id
         self._version = version
-        self._encoded_health = (-1, b"")
+        self._encoded: dict[str, tuple[int, bytes]] = {}
 
     @operation(
         "GET",
@@ -55,11 +55,7 @@ class SystemHandlers:
     )
     async def health(self, _call: Call) -> Reply:
         """Whether the process lives. Always 200 while it can answer at all."""
-        second = int(self._health.uptime_s)
-        if self._encoded_health[0] != second:
-            body = Health("ok", self._server(status="ok"))
-            self._encoded_health = (second, msgspec.json.encode(body))
-        return Reply(200, self._encoded_health[1], headers=[])
+        return self._once_a_second("health", lambda: Health("ok", self._server(status="ok")))
 
     @operation("GET", "/ready", scope=PUBLIC, route_class=RouteClass.SYSTEM, errors=(Code.UNAVAILABLE,))
     async def ready(self, _call: Call) -> Readiness:
@@ -90,11 +86,10 @@ class SystemHandlers:
         healthy = all(one.error is None for one in probed.services.values())
         return Status("ok" if healthy else "degraded", self._server(), network, services)
 
-    @operation("GET", "/v1/version", scope=PUBLIC, route_class=RouteClass.SYSTEM, any_method=True)
-    async def version(self, _call: Call) -> Version:
+    @operation("GET", "/v1/version", scope=PUBLIC, route_class=RouteClass.SYSTEM, any_method=True, response=Version)
+    async def version(self, _call: Call) -> Reply:
         """What is running, and since when."""
-        server = self._server()
-        return Version(self._version, "dev", "dev", server.started_at, server.uptime)
+        return self._once_a_second("version", self._version_now)
 
     @operation(
         "GET",
@@ -118,6 +113,18 @@ class SystemHandlers:
     async def openapi(self, _call: Call) -> Reply:
         """This document: every operation with its requests, replies and errors, in OpenAPI 3.1."""
         return Reply(200, self._openapi(), headers=[])
+
+    def _version_now(self) -> Version:
+        server = self._server()
+        return Version(self._version, "dev", "dev", server.started_at, server.uptime)
+
+    def _once_a_second(self, name: str, make: Callable[[], msgspec.Struct]) -> Reply:
+        """Replies that change with the uptime alone are encoded once for each of its seconds."""
+        second = int(self._health.uptime_s)
+        encoded = self._encoded.get(name)
+        if encoded is None or encoded[0] != second:
+            encoded = self._encoded[name] = (second, msgspec.json.encode(make()))
+        return Reply(200, encoded[1], headers=[])
 
     def _server(self, status: str | None = None) -> Server:
         return Server(

@@ -227,7 +227,8 @@ class Http1Protocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Judge the framing, choose the way, and say so early if the body is too large."""
-        if sum(len(name) + len(value) for name, value in self._lines) > self._limits.max_header_bytes:
+        # What came on the wire holds the headers: only if that is too much is it worth to add them up.
+        if self._raw_bytes > self._limits.max_header_bytes and self._header_bytes() > self._limits.max_header_bytes:
             raise _too_many_headers(self._limits)
         self._headers = headers = read_headers(self._lines)
         self._head_done = True
@@ -250,6 +251,9 @@ class Http1Protocol(HttpToolsProtocol):
             if "expect" in headers:
                 self.transport.write(_CONTINUE)
             self._enter("body")
+
+    def _header_bytes(self) -> int:
+        return sum(len(name) + len(value) for name, value in self._lines)
 
     def _hand_over(self, headers: dict[str, str]) -> None:
         """Let uvicorn's ASGI cycle serve this message; it starts when its turn comes."""

@@ -6,6 +6,7 @@ import base64
 import json
 
 import pytest
+import pytest_asyncio
 
 from support.caller import sign_in
 from support.examples import fresh_wallet
@@ -49,7 +50,7 @@ class TypeScriptClient:
         return (await self.send("POST", path, body)).json()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def sdk(node):
     wallet = fresh_wallet()
     asked = {"wallet": wallet.address, "purpose": "authentication", "namespace": f"ts{wallet.bare[:8]}"}

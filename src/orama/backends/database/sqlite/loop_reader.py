@@ -75,12 +75,15 @@ class LoopReader:
                 self._suspended_until = now + _SUSPENSION_S
 
     def learn(self, sql: str, cpu_s: float) -> None:
-        """Note what a thread needed for `sql`, compiling included."""
-        if sql in self._speeds or len(sql) > _MAX_TEXT_LENGTH:
+        """Note what a thread needed for `sql`, compiling included.
+
+        Only cheapness is noted: a text that was dear once, on a cold cache perhaps, gets another chance next time.
+        """
+        if cpu_s > _CHEAP_S or sql in self._speeds or len(sql) > _MAX_TEXT_LENGTH:
             return
         if len(self._speeds) >= _MAX_TEXTS:
             del self._speeds[next(iter(self._speeds))]
-        self._speeds[sql] = _Speed.FAST if cpu_s <= _CHEAP_S else _Speed.SLOW
+        self._speeds[sql] = _Speed.FAST
 
     def close(self) -> None:
         """Let go of the connection."""

@@ -85,6 +85,6 @@ async def test_every_reply_can_be_read_by_a_browser_also_an_error(anonymous, own
 
 async def test_unknown_path_is_404_in_the_one_error_form(anonymous, owner):
     for caller in (anonymous, owner):
-        for path in ("/nowhere", "/v1", "/v1/rqlite", "/v1/rqlite/nothing", "//health", "/health/", "/v1/../health"):
+        for path in ("/nowhere", "/v1", "/v1/rqlite", "/v1/rqlite/nothing", "//health", "/health/"):
             reply = await caller.get(path)
             assert (reply.status_code, reply.json()["code"]) == (404, "NOT_FOUND"), path

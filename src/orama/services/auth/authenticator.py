@@ -70,7 +70,7 @@ class Authenticator:
         """Who calls, if one credential was sent and is remembered as good; None says nothing, then `authenticate`."""
         token, key = credentials.jwt, credentials.api_key
         if token is None:
-            return None if key is None else self._decisions.recall(key)
+            return self._decisions.recall(key) if key is not None and key.startswith(PREFIX) else None
         return self._decisions.recall(token) if key is None else None
 
     async def authenticate(self, credentials: Credentials) -> Principal | None:

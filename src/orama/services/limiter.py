@@ -162,7 +162,7 @@ class RateLimiter:
                 tightest, fewest = buckets, tokens
             admitted.append((buckets, name, spare_s))
         if refusing is not None:
-            raise _refusal(refusing, -least_s)
+            raise _refusal(refusing, -least_s, cost)
         for buckets, name, spare_s in admitted:
             buckets.take(name, now, spare_s)
         if tightest is None:
@@ -179,7 +179,7 @@ class RateLimiter:
         if self._failed is not None:
             spare_s = self._failed.spare(address, self._monotonic(), 1.0)
             if spare_s < -_TOLERANCE_S:
-                raise _refusal(self._failed, -spare_s)
+                raise _refusal(self._failed, -spare_s, 1.0)
 
     def count_failed_credential(self, address: str) -> None:
         """Take a token for a wrong credential from `address`, if one is left."""
@@ -190,11 +190,17 @@ class RateLimiter:
                 self._failed.take(address, now, spare_s)
 
 
-def _refusal(buckets: _Buckets, wait_s: float) -> RateLimited:
+def _refusal(buckets: _Buckets, wait_s: float, cost: float) -> RateLimited:
     seconds = math.ceil(wait_s)
+    full_in_s = wait_s + max(0.0, buckets.window_s - cost / buckets.rate_per_s)
     return RateLimited(
         f"too many requests: try again in {seconds} s",
         reason="rate_limited",
-        details={"limited_by": buckets.kind, "limit": buckets.burst, "retry_after": seconds},
+        details={
+            "limited_by": buckets.kind,
+            "limit": buckets.burst,
+            "retry_after": seconds,
+            "reset": math.ceil(full_in_s),
+        },
         retry_after_s=wait_s,
     )

@@ -42,7 +42,7 @@ def test_refusal_says_when_and_why():
     assert refusal.value.text == "too many requests: try again in 2 s"
     assert refusal.value.reason == "rate_limited"
     assert refusal.value.retry_after_s == pytest.approx(2.0)
-    assert refusal.value.details == {"limited_by": "address", "limit": 1, "retry_after": 2}
+    assert refusal.value.details == {"limited_by": "address", "limit": 1, "retry_after": 2, "reset": 2}
 
 
 def test_tightest_bucket_is_reported():

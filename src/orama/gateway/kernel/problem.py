@@ -6,7 +6,7 @@ import math
 
 import msgspec
 
-from orama.errors import Internal, MethodNotAllowed, OramaError, Unauthenticated, Unavailable
+from orama.errors import Internal, MethodNotAllowed, OramaError, RateLimited, Unauthenticated, Unavailable
 from orama.gateway.kernel.message import Reply
 from orama.wire.problem import Problem
 
@@ -34,6 +34,11 @@ def problem(error: OramaError, request_id: str) -> Reply:
         headers.append(("www-authenticate", _challenge(error)))
     elif isinstance(error, MethodNotAllowed) and error.details is not None:
         headers.append(("allow", ", ".join(error.details["allow"])))  # RFC 9110 §15.5.6 demands it
+    elif isinstance(error, RateLimited) and error.details is not None:
+        # The same three headers that admitted requests carry.
+        headers.append(("x-ratelimit-limit", str(error.details["limit"])))
+        headers.append(("x-ratelimit-remaining", "0"))
+        headers.append(("x-ratelimit-reset", str(error.details["reset"])))
     return Reply(error.http_status, _encode(body), headers=headers)
 
 

@@ -188,7 +188,7 @@ async def test_request_id_goes_in_and_out_also_of_errors(tmp_path, driver):
             assert re.fullmatch(r"[0-9a-f-]+", reply.headers["x-request-id"])
 
 
-async def test_log_is_json_with_ids_and_allow_listed_fields_only(tmp_path):
+async def test_w50_each_request_is_logged_as_json_with_ids_and_allow_listed_fields_only(tmp_path):
     trace = "4bf92f3577b34da6a3ce929d0e0e4736"
     with node_process(tmp_path / "data", environment={"ORAMA_LOG__LEVEL": "debug"}) as node:
         key = node.key("demo")

@@ -13,6 +13,7 @@ from orama.domain.timestamp import rfc3339
 from orama.errors import Code, InvalidArgument, Unauthenticated
 from orama.gateway.kernel.call import Call
 from orama.gateway.kernel.client_address import address_group
+from orama.gateway.kernel.message import Reply
 from orama.gateway.kernel.operation import CREDENTIAL, PUBLIC, RouteClass, operation
 from orama.services.auth.assembly import Auth
 from orama.services.auth.authenticator import credentials_in
@@ -29,6 +30,7 @@ class AuthHandlers:
 
     def __init__(self, auth: Auth) -> None:
         self._auth = auth
+        self._key_set: tuple[list[dict[str, str]] | None, bytes] = (None, b"")
 
     @operation(
         "POST",
@@ -202,10 +204,14 @@ class AuthHandlers:
         scope=PUBLIC,
         route_class=RouteClass.SYSTEM,
         any_method=True,
+        response=wire.KeySet,
     )
-    async def jwks(self, _call: Call) -> wire.KeySet:
+    async def jwks(self, _call: Call) -> Reply:
         """The public keys of access tokens, old ones as long as their tokens may live."""
-        return wire.KeySet(self._auth.signing_keys.public)
+        public = self._auth.signing_keys.public
+        if self._key_set[0] is not public:
+            self._key_set = (public, msgspec.json.encode(wire.KeySet(public)))
+        return Reply(200, self._key_set[1], headers=[])
 
 
 def _signed(request: wire.PresentSignature) -> SignedChallenge:

@@ -67,11 +67,8 @@ class SigningKeys:
         self._settings = settings
         self._keys: dict[str, SigningKey] = {}
         self._read_at = float("-inf")
-
-    @property
-    def public(self) -> list[dict[str, str]]:
-        """The public keys, newest first, as the members of a JSON Web Key Set."""
-        return [key.jwk for key in self._keys.values()]
+        self.public: list[dict[str, str]] = []
+        """The public keys, newest first, as the members of a JSON Web Key Set; another list when they change."""
 
     async def open(self) -> None:
         """Read the keys; make the first one if there is none.
@@ -143,6 +140,9 @@ class SigningKeys:
         rows = msgspec.convert(read.rows, list[tuple[str, Algorithm, bytes, int | None]])
         self._keys = {kid: self._opened(kid, algorithm, sealed, retired) for kid, algorithm, sealed, retired in rows}
         self._read_at = self._clock.monotonic()
+        public = [key.jwk for key in self._keys.values()]
+        if public != self.public:
+            self.public = public
 
     def _opened(self, kid: str, algorithm: Algorithm, sealed: bytes, retired_at: int | None) -> SigningKey:
         known = self._keys.get(kid)

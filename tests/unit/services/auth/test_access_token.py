@@ -41,7 +41,7 @@ async def test_an_independent_library_verifies_our_tokens_by_the_key_set(another
     gateway = await another_gateway(jwt_algorithm=algorithm)
     token = await good(gateway)
     header = jwt.get_unverified_header(token)
-    key_set = jwt.PyJWKSet.from_dict({"keys": (await gateway.handlers.jwks(gateway.call())).keys})
+    key_set = jwt.PyJWKSet.from_json((await gateway.handlers.jwks(gateway.call())).body)
     claims = jwt.decode(
         token,
         key_set[header["kid"]],

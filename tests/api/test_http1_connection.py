@@ -153,6 +153,22 @@ async def test_connection_is_refused_when_the_node_is_full():
             assert (await client.reply()).status == 200, "a place is free again"
 
 
+async def test_refused_connections_do_not_stay_open():
+    async with running_kernel(HttpLimits(max_connections=1)) as kernel, raw_client(kernel.port) as first:
+        first.send(request_bytes("GET", "/who"))
+        await first.reply()
+        others = [await asyncio.open_connection("127.0.0.1", kernel.port) for _ in range(50)]
+        for reader, writer in others:  # none of them hangs up by itself
+            async with asyncio.timeout(10):
+                assert (await reader.read()).startswith(b"HTTP/1.1 503")
+                with pytest.raises(ConnectionError):  # a server that had only half closed would take this in
+                    while True:
+                        writer.write(b"x")
+                        await writer.drain()
+                        await asyncio.sleep(0.01)
+        assert len(kernel.connections) == 1
+
+
 async def test_forwarded_address_counts_only_from_a_trusted_proxy():
     header = "X-Forwarded-For: 6.6.6.6, 203.0.113.9, 127.0.0.1"
     async with running_kernel() as kernel, raw_client(kernel.port) as client:

@@ -153,6 +153,21 @@ async def test_body_is_refused_when_chunk_framing_outweighs_it():
         assert (await client.reply()).status == 413
 
 
+@pytest.mark.parametrize("endless", [b"0\r\nX-Trailer: ", b"1;"])
+async def test_endless_trailer_or_extension_is_refused_early(endless):
+    async with running_kernel() as kernel, raw_client(kernel.port) as client:
+        client.send(CHUNKED + endless)
+        sent = 0
+        while sent < 16_000_000 and not client.reader.at_eof():
+            client.send(b"a" * 65_536)
+            sent += 65_536
+            await asyncio.sleep(0)
+            if kernel.seen.calls:
+                break
+        assert (await client.reply()).status == 431
+        assert sent < 4_000_000
+
+
 async def test_refusal_reaches_a_client_that_is_still_sending():
     async with running_kernel() as kernel, raw_client(kernel.port) as client:
         client.send(POST + b"Content-Length: 50000000\r\n\r\n")

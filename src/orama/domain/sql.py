@@ -80,6 +80,8 @@ class SqlLimits(msgspec.Struct, frozen=True):
 
     max_sql_bytes: int = 100_000
     """Longest statement."""
+    max_selection_bytes: int = 16 * 1024
+    """Names and expressions of one find or select, all together."""
     max_parameters: int = 1_000
     """Most parameters of one statement."""
     max_statements: int = 1_000

@@ -81,6 +81,7 @@ class Http1Protocol(HttpToolsProtocol):
         self._streaming = False
         self._receiving = False
         self._raw_bytes = 0
+        self._raw_bytes_at_body = 0
         self._peer = ""
         self._trusted_peer = False
         self._closing = False
@@ -106,7 +107,9 @@ class Http1Protocol(HttpToolsProtocol):
         self._trusted_peer = self._services.addresses.trusts(self._peer)
         self._enter("head")
         if not self._services.connections.admit(self, self._peer):
+            # Not in the table, so nothing would sweep it: no lingering, a full node lets go at once.
             self._refuse(Unavailable("too many connections", reason="too_many_connections", retry_after_s=1))
+            self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the work whose answer nobody will read."""
@@ -175,8 +178,13 @@ class Http1Protocol(HttpToolsProtocol):
         self._raw_bytes += len(data)
         if self._phase == "idle":
             self._enter("head")
-        elif self._raw_bytes > self._raw_limit() + len(data):  # `data` may still belong to the request before
+        # `data` may still belong to the request before.
+        elif self._raw_bytes > self._raw_limit() + len(data):
             self._refuse(_too_large(self._body_limit) if self._head_done else _too_many_headers(self._limits))
+            return
+        elif self._head_done and self._raw_bytes - self._raw_bytes_at_body > self._limits.max_header_bytes + len(data):
+            # No body came for as long: it is one endless trailer or chunk extension, which the parser buffers.
+            self._refuse(_too_many_headers(self._limits))
             return
         try:
             self.parser.feed_data(data)
@@ -232,17 +240,18 @@ class Http1Protocol(HttpToolsProtocol):
             raise _too_many_headers(self._limits)
         self._headers = headers = read_headers(self._lines)
         self._head_done = True
+        self._raw_bytes_at_body = self._raw_bytes
         parser = self.parser
         self._version = parser.get_http_version()
         length = body_length(headers, self._version)
         self._method = parser.get_method().decode("ascii")
         self._path, self._query = split_target(self._target.decode("ascii"), headers.get("host", ""))
         route, _ = self._services.pipeline.router.match(self._method, self._path)
+        self._body_limit = route.max_body_bytes
         self._via_asgi = route.operation.streaming or ("upgrade" in headers and self._should_upgrade())
         if self._via_asgi:
             self._hand_over(headers)
             return
-        self._body_limit = route.max_body_bytes
         if length == 0:
             return
         if length is not None and length > self._body_limit:
@@ -285,6 +294,7 @@ class Http1Protocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """Part of the body."""
+        self._raw_bytes_at_body = self._raw_bytes
         if self._via_asgi:
             super().on_body(body)
             return

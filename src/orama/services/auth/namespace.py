@@ -68,7 +68,7 @@ class Namespaces:
         """
         creation = msgspec.structs.replace(self._creation(namespace, "operator"), expect_rows=1)
         try:
-            await self._database.execute(PLATFORM, [creation])
+            await self._database.execute(PLATFORM, [creation, self._revocation(namespace)])
         except Precondition as error:
             raise Conflict(f"the namespace {namespace!r} exists already", reason="namespace_exists") from error
 
@@ -107,11 +107,14 @@ class Namespaces:
             (namespace, wallet, now, namespace, wallet, self._settings.max_namespaces_per_wallet),
             expect_rows=1,
         )
-        # Keys from before the claim were made without a wallet, in development: they were for nobody's namespace.
-        revoke = Statement(
-            "UPDATE api_keys SET revoked_at = ? WHERE namespace = ? AND revoked_at IS NULL", (now, namespace)
+        return [claim, self._grant(namespace, wallet, "owner"), self._revocation(namespace)]
+
+    def _revocation(self, namespace: Namespace) -> Statement:
+        """Ends the keys of a namespace that gets an owner: they were made in development, for nobody's namespace."""
+        return Statement(
+            "UPDATE api_keys SET revoked_at = ? WHERE namespace = ? AND revoked_at IS NULL",
+            (to_ms(self._clock.now()), namespace),
         )
-        return [claim, self._grant(namespace, wallet, "owner"), revoke]
 
     def _creation(self, namespace: Namespace, kind: Literal["operator", "open"]) -> Statement:
         """Adds one row, or none if there is one of that name."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -58,6 +58,21 @@ class Selection(msgspec.Struct, frozen=True):
     order_by: tuple[str, ...] = ()
     limit: int | None = None
     offset: int = 0
+
+    def size(self) -> int:
+        """Characters of all names and expressions: what building the statement costs grows with it."""
+        return sum(map(len, self._texts()))
+
+    def _texts(self) -> Iterator[str]:
+        yield self.table
+        yield self.alias or ""
+        for texts in (self.columns, self.criteria, self.group_by, self.order_by):
+            for text in texts:
+                yield f"{text} "  # an empty one costs something, too
+        for join in self.joins:
+            yield f"{join.kind}{join.table}{join.on} "
+        for condition in self.where:
+            yield f"{condition.conj}{condition.expr} "
 
     def statement(self) -> Statement:
         """The statement.

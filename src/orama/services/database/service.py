@@ -50,6 +50,9 @@ class DatabaseService:
         self, namespace: Namespace, selection: Selection, *, consistency: Consistency = Consistency.WEAK
     ) -> Table:
         """Read what `selection` describes."""
+        size = selection.size()
+        if size > self._limits.max_selection_bytes:
+            raise _too_large("bytes of names and expressions", size, self._limits.max_selection_bytes)
         statement = selection.statement()
         self._check(statement)
         return await self._read(namespace, statement, consistency)

@@ -181,3 +181,11 @@ async def test_w1_a_key_of_nobodys_namespace_dies_when_the_namespace_is_claimed(
     clock.advance(5)
     await assert_dead(gateway, made.key)
     assert await gateway.by_key(owners.text)
+
+
+async def test_w1_a_key_of_nobodys_namespace_dies_when_the_operator_makes_the_namespace(another_gateway, clock):
+    gateway = await another_gateway(development=True)
+    made = await gateway.auth.sign_in.create_unclaimed_key(STRANGER.address, "shop")
+    await gateway.auth.namespaces.create(Namespace("shop"))
+    clock.advance(5)
+    await assert_dead(gateway, made.key)

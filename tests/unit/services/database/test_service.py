@@ -170,3 +170,22 @@ async def test_drop_table(service):
             await service.drop_table(SHOP, bad)
     with pytest.raises(PermissionDenied):
         await service.drop_table(SHOP, "_orama_idempotency")
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"columns": ("a" * 20_000,)},
+        {"columns": ("",) * 20_000},
+        {"order_by": ("(" * 20_000,)},
+        {"group_by": ("a" * 20_000,)},
+        {"criteria": {"a" * 20_000: 1}},
+        {"where": (Condition("a" * 20_000),)},
+        {"joins": (Join("t", "LEFT", "a" * 20_000),)},
+        {"alias": "a" * 20_000},
+    ],
+    ids=lambda parts: next(iter(parts)),
+)
+async def test_selection_is_measured_before_it_is_built(service, parts):
+    with pytest.raises(TooLarge, match="bytes of names and expressions: the limit is 16384"):
+        await service.select(SHOP, Selection(table="users", **parts))

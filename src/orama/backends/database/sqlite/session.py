@@ -102,7 +102,13 @@ class Session:
         can_cache = can_cache and self._judging == self._judges
         self._interrupt = interrupt
         try:
-            rows = self._fetch(connection.execute(sql, statement.args, can_cache=can_cache))
+            cursor = connection.execute(sql, statement.args, can_cache=can_cache)
+            try:
+                rows = self._fetch(cursor)
+            except BaseException:
+                # An error's traceback would keep the statement open: its snapshot stays old, no savepoint is released.
+                cursor.close(True)
+                raise
         finally:
             self._interrupt, self._running = None, False
         if self._read_only:
@@ -134,7 +140,6 @@ class Session:
                 if value.__class__ is str or value.__class__ is bytes:
                     size += len(value)
             if len(rows) > self._limits.max_rows or size > self._limits.max_result_bytes:
-                cursor.close(True)
                 raise self._too_large()
         if not self._description:
             return None

@@ -153,6 +153,13 @@ async def test_connection_is_refused_when_the_node_is_full():
             assert (await client.reply()).status == 200, "a place is free again"
 
 
+async def _write_for_ever(writer: asyncio.StreamWriter) -> None:
+    while True:
+        writer.write(b"x")
+        await writer.drain()
+        await asyncio.sleep(0.01)
+
+
 async def test_refused_connections_do_not_stay_open():
     async with running_kernel(HttpLimits(max_connections=1)) as kernel, raw_client(kernel.port) as first:
         first.send(request_bytes("GET", "/who"))
@@ -162,10 +169,7 @@ async def test_refused_connections_do_not_stay_open():
             async with asyncio.timeout(10):
                 assert (await reader.read()).startswith(b"HTTP/1.1 503")
                 with pytest.raises(ConnectionError):  # a server that had only half closed would take this in
-                    while True:
-                        writer.write(b"x")
-                        await writer.drain()
-                        await asyncio.sleep(0.01)
+                    await _write_for_ever(writer)
         assert len(kernel.connections) == 1
 
 

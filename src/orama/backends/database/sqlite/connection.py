@@ -42,8 +42,12 @@ class Access(Enum):
     READ = apsw.SQLITE_OPEN_READONLY
 
 
-def open_connection(path: Path, access: Access, settings: SqliteSettings, *, busy_timeout_s: float) -> apsw.Connection:
+def open_connection(
+    path: Path, access: Access, settings: SqliteSettings, *, busy_timeout_s: float, max_row_bytes: int | None = None
+) -> apsw.Connection:
     """A connection to the existing file `path`, for one thread at a time. Blocks: never for the event loop.
+
+    `max_row_bytes`: the longest value or row that it reads or makes, if that is to be less than the settings say.
 
     Raises:
         apsw.Error: the file cannot be opened, or is no database.
@@ -72,7 +76,7 @@ def open_connection(path: Path, access: Access, settings: SqliteSettings, *, bus
             connection.limit(limit, bound)
         limits = settings.limits
         # A row may be longer than its longest value.
-        connection.limit(apsw.SQLITE_LIMIT_LENGTH, limits.max_value_bytes + 64 * 1024)
+        connection.limit(apsw.SQLITE_LIMIT_LENGTH, max_row_bytes or limits.max_value_bytes + 64 * 1024)
         connection.limit(apsw.SQLITE_LIMIT_SQL_LENGTH, limits.max_sql_bytes + 1)
         connection.limit(apsw.SQLITE_LIMIT_VARIABLE_NUMBER, limits.max_parameters)
     except BaseException:

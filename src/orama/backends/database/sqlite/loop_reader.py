@@ -8,41 +8,42 @@ under a budget of virtual-machine steps; when that is spent it is stopped, run i
 from __future__ import annotations
 
 import time
-from enum import Enum
 from typing import Final
 
-from orama.backends.database.sqlite.session import Session
+from orama.backends.database.sqlite.session import Misplaced, Session
 from orama.contracts.clock import Clock
-from orama.domain.sql import Result, Statement
-from orama.errors import Unavailable
+from orama.domain.sql import Result, Statement, Value
+from orama.errors import TooLarge, Unavailable
 
 STEP_BUDGET: Final = 2_000
 """Steps of SQLite's virtual machine between two looks at the budget: some 100 rows, well under 0.1 ms of work."""
+
+MAX_ROW_BYTES: Final = 16 * 1024
+"""The longest value or row on the loop."""
 
 _CHEAP_S: Final = 0.000_5
 _MAX_CPU_S: Final = 0.005
 _MAX_STALL_S: Final = 0.1
 _SUSPENSION_S: Final = 10.0
-_MAX_TEXTS: Final = 256
+_MAX_FAST_TEXTS: Final = 256
+_MAX_SLOW_TEXTS: Final = 1_024
 _MAX_TEXT_LENGTH: Final = 2_048
-
-
-class _Speed(Enum):
-    FAST = "fast"
-    SLOW = "slow"
-
-
-class _OverBudget(Exception):
-    """The statement was stopped; a thread must run it."""
+_MAX_ARGUMENT_LENGTH: Final = 4_096
+"""Characters and bytes of a statement's arguments, all together."""
 
 
 class LoopReader:
-    """The event loop's own connection to one database, with what is known of the texts that were read."""
+    """The event loop's own connection to one database, with what is known of the texts that were read.
+
+    Its session calls only functions of constant cost, and its connection reads and makes only short values: what a
+    text costs depends on the arguments and on the rows, so having been cheap once proves nothing.
+    """
 
     def __init__(self, session: Session, clock: Clock) -> None:
         self._session = session
         self._clock = clock
-        self._speeds: dict[str, _Speed] = {}
+        self._fast: dict[str, None] = {}
+        self._slow: dict[str, None] = {}
         self._suspended_until = 0.0
         self._looks = 0
 
@@ -52,7 +53,7 @@ class LoopReader:
         Raises:
             OramaError: as `Session.run`.
         """
-        if self._speeds.get(statement.sql) is not _Speed.FAST:
+        if statement.sql not in self._fast or not _are_short(statement.args):
             return None
         began = self._clock.monotonic()
         if began < self._suspended_until:
@@ -61,35 +62,56 @@ class LoopReader:
         self._looks = 0
         try:
             return self._session.run(statement, self._look)
-        except _OverBudget:
-            self._speeds[statement.sql] = _Speed.SLOW
+        except Misplaced:
+            self._note_slow(statement.sql)
+            return None
+        except TooLarge as error:
+            if error.reason != "too_large":
+                raise
+            self._note_slow(statement.sql)  # longer than this connection takes: a thread's may
             return None
         except Unavailable:
             return None  # the file is locked for a moment: a thread may wait, the loop may not
         finally:
-            # Steps bound the work, but a single step may compare megabytes or wait for the disk. Whoever stalls the
-            # loop so reads in threads for a while, whatever the text. Processor time is judged more strictly than the
-            # clock's, which on a busy machine counts what other processes do.
+            # Steps bound the work, but a single step may wait for the disk. Whoever stalls the loop so reads in
+            # threads for a while, whatever the text, and that text for ever. Processor time is judged more strictly
+            # than the clock's, which on a busy machine counts what other processes do.
             now = self._clock.monotonic()
             if time.thread_time() - began_cpu > _MAX_CPU_S or now - began > _MAX_STALL_S:
                 self._suspended_until = now + _SUSPENSION_S
+                self._note_slow(statement.sql)
 
     def learn(self, sql: str, cpu_s: float) -> None:
         """Note what a thread needed for `sql`, compiling included.
 
         Only cheapness is noted: a text that was dear once, on a cold cache perhaps, gets another chance next time.
         """
-        if cpu_s > _CHEAP_S or sql in self._speeds or len(sql) > _MAX_TEXT_LENGTH:
-            return
-        if len(self._speeds) >= _MAX_TEXTS:
-            del self._speeds[next(iter(self._speeds))]
-        self._speeds[sql] = _Speed.FAST
+        if cpu_s <= _CHEAP_S and len(sql) <= _MAX_TEXT_LENGTH and sql not in self._slow:
+            _note(sql, self._fast, _MAX_FAST_TEXTS)
 
     def close(self) -> None:
         """Let go of the connection."""
         self._session.close()
 
-    def _look(self) -> _OverBudget | None:
+    def _look(self) -> Misplaced | None:
         # SQLite counts a cached statement's steps from run to run, so the first look may come after any number of them.
         self._looks += 1
-        return _OverBudget() if self._looks > 1 else None
+        return Misplaced() if self._looks > 1 else None
+
+    def _note_slow(self, sql: str) -> None:
+        self._fast.pop(sql, None)
+        _note(sql, self._slow, _MAX_SLOW_TEXTS)
+
+
+def _note(sql: str, texts: dict[str, None], at_most: int) -> None:
+    if sql not in texts and len(texts) >= at_most:
+        del texts[next(iter(texts))]
+    texts[sql] = None
+
+
+def _are_short(arguments: tuple[Value, ...]) -> bool:
+    size = 0
+    for value in arguments:
+        if isinstance(value, (str, bytes)):
+            size += len(value)
+    return size <= _MAX_ARGUMENT_LENGTH

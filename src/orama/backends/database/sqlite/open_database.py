@@ -6,8 +6,9 @@ from pathlib import Path
 
 from orama.backends.database.sqlite.connection import Access, open_connection
 from orama.backends.database.sqlite.files import create_file
-from orama.backends.database.sqlite.loop_reader import STEP_BUDGET, LoopReader
+from orama.backends.database.sqlite.loop_reader import MAX_ROW_BYTES, STEP_BUDGET, LoopReader
 from orama.backends.database.sqlite.reader import Readers
+from orama.backends.database.sqlite.rules import CHEAP_FUNCTIONS
 from orama.backends.database.sqlite.session import Session
 from orama.backends.database.sqlite.settings import SqliteSettings
 from orama.backends.database.sqlite.work import Mailbox
@@ -38,7 +39,7 @@ class OpenDatabase:
         # The writer first: it turns a new file into a database in WAL mode, which readers could not.
         self.writes = WriteQueue(lambda: self._open_session(Access.WRITE))
         try:
-            self.loop_reader = LoopReader(self._open_session(Access.READ, steps=STEP_BUDGET, busy_timeout_s=0), clock)
+            self.loop_reader = LoopReader(self._open_loop_session(), clock)
         except BaseException:
             self.writes.close()
             raise
@@ -56,15 +57,23 @@ class OpenDatabase:
         self.loop_reader.close()
         self.writes.close()
 
-    def _open_session(
-        self, access: Access, *, steps: int = _STEPS_BETWEEN_LOOKS, busy_timeout_s: float | None = None
-    ) -> Session:
+    def _open_session(self, access: Access) -> Session:
         settings = self._settings
-        timeout_s = settings.busy_timeout_s if busy_timeout_s is None else busy_timeout_s
         return Session(
-            open_connection(self._path, access, settings, busy_timeout_s=timeout_s),
+            open_connection(self._path, access, settings, busy_timeout_s=settings.busy_timeout_s),
             limits=settings.limits,
             judges=self._judges,
             read_only=access is Access.READ,
-            steps=steps,
+            steps=_STEPS_BETWEEN_LOOKS,
+        )
+
+    def _open_loop_session(self) -> Session:
+        settings = self._settings
+        return Session(
+            open_connection(self._path, Access.READ, settings, busy_timeout_s=0, max_row_bytes=MAX_ROW_BYTES),
+            limits=settings.limits,
+            judges=self._judges,
+            read_only=True,
+            steps=STEP_BUDGET,
+            functions=CHEAP_FUNCTIONS,
         )

@@ -37,6 +37,17 @@ FUNCTIONS: Final = _words(
     """
 )
 
+CHEAP_FUNCTIONS: Final = _words(
+    # One call costs next to nothing whatever its arguments, if those are bounded as they are on the event loop.
+    """
+    abs avg ceil ceiling coalesce count cume_dist current_date current_time current_timestamp date datetime
+    dense_rank first_value floor if ifnull iif julianday lag last_value lead length likelihood likely lower max min mod
+    nth_value ntile nullif octet_length percent_rank rank round row_number sign substr substring sum time total trunc
+    typeof unixepoch unlikely upper
+    """
+)
+"""What may be called on the event loop."""
+
 # What SQLite calls by itself inside ALTER TABLE. A caller's own call of the same function stands in the text.
 _ALTER_FUNCTIONS: Final = _words(
     """

@@ -22,6 +22,10 @@ Interrupt: TypeAlias = Callable[[], Exception | None]
 _VALUE_OVERHEAD_BYTES: Final = 8
 
 
+class Misplaced(Exception):
+    """The statement cannot run to its end on this connection; one of a thread's must run it."""
+
+
 class Session:
     """Runs statements on a connection that it alone uses, one at a time, in whatever thread calls.
 
@@ -35,12 +39,20 @@ class Session:
     """
 
     def __init__(
-        self, connection: apsw.Connection, *, limits: SqlLimits, judges: bool, read_only: bool, steps: int
+        self,
+        connection: apsw.Connection,
+        *,
+        limits: SqlLimits,
+        judges: bool,
+        read_only: bool,
+        steps: int,
+        functions: frozenset[str] | None = None,
     ) -> None:
         self._connection = connection
         self._limits = limits
         self._judges = judges
         self._read_only = read_only
+        self._functions = functions
         self._sql = self._keyword = ""
         self._description: tuple[tuple[str, str | None], ...] = ()
         self._interrupt: Interrupt | None = None
@@ -70,6 +82,7 @@ class Session:
 
         Raises:
             OramaError: see `contracts.Database`; or what `interrupt` answered.
+            Misplaced: it calls something else than `functions`, whoever wrote it.
         """
         self._stop, self._refused = None, False
         try:
@@ -160,6 +173,9 @@ class Session:
         if not self._running:
             return apsw.SQLITE_OK
         self._recompiled |= self._started
+        if self._functions is not None and code == apsw.SQLITE_FUNCTION and second not in self._functions:
+            self._stop = Misplaced()
+            return apsw.SQLITE_DENY
         if not self._judging or admits(self._keyword, self._sql, Action(code, first, second, schema)):
             return apsw.SQLITE_OK
         self._refused = True

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from orama.backends.database.sqlite import loop_reader
 from orama.backends.database.sqlite.session import Session
 from orama.domain.sql import SqlLimits, Statement
 from orama.errors import TooLarge, Unprocessable
@@ -111,23 +112,25 @@ async def test_read_past_its_time_is_stopped_and_says_so(tmp_path):
         assert await read(database, "SELECT 1") == [(1,)]
 
 
-async def test_whoever_stalls_the_loop_reads_in_threads_for_a_while(tmp_path, ran_in):
+async def _settle(database, ran_in, sql, *args):
+    """Read `sql` until it runs on the loop; more than twice only while a busy machine makes it look dear."""
+    for _ in range(50):
+        await read(database, sql, *args)
+        if ran_in[-1] == "MainThread":
+            return
+    raise AssertionError(f"never ran on the loop: {sql}")
+
+
+async def test_whoever_stalls_the_loop_reads_in_threads_for_a_while(tmp_path, ran_in, monkeypatch):
     clock = ManualClock()
+    heavy, light = "SELECT name FROM t WHERE id = ?", "SELECT id FROM t WHERE id = ?"
     async with open_sqlite(tmp_path, clock=clock) as database:
-        await run(database, "CREATE TABLE texts(id INTEGER PRIMARY KEY, text TEXT)")
-        await run(database, "INSERT INTO texts VALUES (1, 'x'), (2, ?)", "x" * 3_000_000)
-        # Some twenty steps, but megabytes in each: many times what the loop may spend, on any machine.
-        expression = "text"
-        for number in range(16):
-            expression = f"replace({expression}, '{'xy'[number % 2]}', '{'yx'[number % 2]}')"
-        heavy, light = f"SELECT length({expression}) FROM texts WHERE id = ?", "SELECT id FROM texts WHERE id = ?"
-        for _ in range(50):  # more than two only while a busy machine makes them look dear
+        await run(database, "CREATE TABLE t(id INTEGER PRIMARY KEY, name TEXT)")
+        await _settle(database, ran_in, light, 1)
+        await _settle(database, ran_in, heavy, 1)
+        with monkeypatch.context() as patch:
+            patch.setattr(loop_reader, "_MAX_CPU_S", -1.0)
             await read(database, heavy, 1)
-            await read(database, light, 1)
-            if ran_in[-2:] == ["MainThread", "MainThread"]:
-                break
-        assert ran_in[-2:] == ["MainThread", "MainThread"]
-        assert await read(database, heavy, 2) == [(3_000_000,)]
         ran_in.clear()
         await read(database, heavy, 1)
         await read(database, light, 1)
@@ -136,6 +139,68 @@ async def test_whoever_stalls_the_loop_reads_in_threads_for_a_while(tmp_path, ra
         ran_in.clear()
         await read(database, light, 1)
         assert ran_in == ["MainThread"]
+        for _ in range(3):
+            await read(database, heavy, 1)
+        assert ran_in == ["MainThread", *["orama-sqlite-reader"] * 3], "who stalled once stays in threads"
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "instr(?1, ?2)",
+        "replace(?1, ?2, '')",
+        "trim(?1, ?2)",
+        "?1 LIKE ?2",
+        "?1 GLOB ?2",
+        "hex(?1 || ?2)",
+        "unhex(?1, ?2)",
+        "json_extract('[]', '$[0]'), ?1, ?2",
+        "json_array(?1, ?2)",
+        "group_concat(?1, ?2)",
+        "(SELECT s FROM superlinear), ?1, ?2",
+    ],
+)
+async def test_superlinear_functions_never_run_on_the_loop(database, ran_in, monkeypatch, expression):
+    await run(database, "CREATE VIEW superlinear AS SELECT instr('abc', 'b') AS s")
+    monkeypatch.setattr(loop_reader, "_CHEAP_S", 10.0)
+    stepped = []
+    real = Session._fetch
+    monkeypatch.setattr(
+        Session,
+        "_fetch",
+        lambda self, cursor: stepped.append(threading.current_thread().name) or real(self, cursor),
+    )
+    for _ in range(4):
+        await read(database, f"SELECT {expression}", "abc", "b")
+    assert stepped == ["orama-sqlite-reader"] * 4
+    assert ran_in.count("MainThread") == 1, "it was tried once, and refused before its first step"
+
+
+async def test_long_arguments_never_reach_the_loop(database, ran_in):
+    sql = "SELECT length(?1), length(?2)"
+    await _settle(database, ran_in, sql, "a", "b")
+    ran_in.clear()
+    assert await read(database, sql, "a" * 3_000, b"b" * 1_500) == [(3_000, 1_500)]
+    assert await read(database, sql, "a" * 3_000, b"b" * 500) == [(3_000, 500)]
+    assert ran_in == ["orama-sqlite-reader", "MainThread"]
+
+
+async def test_long_rows_are_read_in_threads(database, ran_in):
+    await run(database, "INSERT INTO t VALUES (70000, ?)", "x" * 20_000)
+    sql = "SELECT name FROM t WHERE id = ?"
+    await _settle(database, ran_in, sql, 1)
+    ran_in.clear()
+    for _ in range(2):
+        assert await read(database, sql, 70_000) == [("x" * 20_000,)]
+    assert await read(database, sql, 1) == [("name 1",)]
+    assert ran_in == ["MainThread", *["orama-sqlite-reader"] * 3]
+
+
+async def test_database_with_a_long_definition_is_read(database, ran_in):
+    await run(database, "CREATE TABLE wide(id INTEGER PRIMARY KEY /* " + "x" * 20_000 + " */)")
+    for _ in range(3):
+        assert await read(database, "SELECT name FROM t WHERE id = 2") == [("name 2",)]
+        assert await read(database, "SELECT count(*) FROM wide") == [(0,)]
 
 
 async def test_text_that_is_not_utf_8_says_how_to_read_it(database):

@@ -22,7 +22,8 @@ def _words(text: str) -> frozenset[str]:
 
 FUNCTIONS: Final = _words(
     # Not here: zeroblob, randomblob, printf and format (memory on demand), load_extension, last_insert_rowid,
-    # changes and total_changes (they tell what other callers did), sqlite_*, full-text and geometry functions.
+    # changes and total_changes (they tell what other callers did), json_patch and jsonb_patch (quadratic), json_pretty
+    # (depth times length), sqlite_*, full-text and geometry functions.
     """
     abs acos acosh asin asinh atan atan2 atanh avg ceil ceiling char coalesce concat concat_ws cos cosh count cume_dist
     current_date current_time current_timestamp date datetime degrees dense_rank exp first_value floor glob
@@ -31,9 +32,9 @@ FUNCTIONS: Final = _words(
     percentile_disc pi pow power quote radians random rank replace round row_number rtrim sign sin sinh sqrt strftime
     string_agg substr substring sum tan tanh time timediff total trim trunc typeof unhex unicode unistr unistr_quote
     unixepoch unlikely upper -> ->> json json_array json_array_insert json_array_length json_error_position
-    json_extract json_group_array json_group_object json_insert json_object json_patch json_pretty json_quote
+    json_extract json_group_array json_group_object json_insert json_object json_quote
     json_remove json_replace json_set json_type json_valid jsonb jsonb_array jsonb_array_insert jsonb_extract
-    jsonb_group_array jsonb_group_object jsonb_insert jsonb_object jsonb_patch jsonb_remove jsonb_replace jsonb_set
+    jsonb_group_array jsonb_group_object jsonb_insert jsonb_object jsonb_remove jsonb_replace jsonb_set
     """
 )
 

@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 
 import apsw
 
+from orama.backends.database.sqlite.functions import BoundedFunctions
 from orama.backends.database.sqlite.rules import Action, admits, check_text
 from orama.backends.database.sqlite.translate import translate
 from orama.domain.sql import Result, Rows, SqlLimits, Statement, Value
@@ -60,6 +61,7 @@ class Session:
         # What is known of the statement at hand: between `run`'s begin and end, after its first compilation, and so on.
         self._running = self._started = self._judging = False
         self._refused = self._recompiled = self._writes = False
+        BoundedFunctions(connection, self._check_time)
         connection.authorizer = self._authorize
         connection.exec_trace = self._before_first_step
         connection.set_progress_handler(self._on_progress, steps)
@@ -192,6 +194,10 @@ class Session:
         self._description = cursor.get_description()
         self._started = True
         return True
+
+    def _check_time(self) -> None:
+        if self._on_progress() and self._stop is not None:
+            raise self._stop
 
     def _on_progress(self) -> bool:
         if self._interrupt is None:

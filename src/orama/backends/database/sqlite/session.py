@@ -15,7 +15,7 @@ from orama.backends.database.sqlite.rules import Action, admits, check_text
 from orama.backends.database.sqlite.translate import translate
 from orama.domain.sql import Result, Rows, SqlLimits, Statement, Value
 from orama.domain.sql_text import DDL_KEYWORDS, READ_KEYWORDS, first_keyword, is_blank
-from orama.errors import InvalidArgument, PermissionDenied, TooLarge
+from orama.errors import InvalidArgument, PermissionDenied, TooLarge, Unprocessable
 
 Interrupt: TypeAlias = Callable[[], Exception | None]
 """Asked again and again while a statement runs: the error to stop it with, or None to let it run."""
@@ -97,6 +97,11 @@ class Session:
                 raise self._stop from error
             if self._refused:
                 raise PermissionDenied(f"statement not allowed: {error}", reason="statement_not_allowed") from error
+            if isinstance(error, apsw.NoMemError) and not self._started:
+                # So SQLite says that the compiled statement passes SQLITE_LIMIT_VDBE_OP: it would again.
+                raise Unprocessable(
+                    "the statement is too large once its views are put in", reason="sql_error"
+                ) from error
             raise translate(error) from error
         return result
 

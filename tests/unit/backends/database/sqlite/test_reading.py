@@ -244,6 +244,17 @@ async def test_statement_past_the_lowered_limits_of_sqlite_is_refused(database, 
         await read(database, sql)
 
 
+async def test_statement_that_compiles_to_too_much_is_the_callers_fault(database):
+    for number in range(15):
+        below = f"v{number - 1}" if number else "t"
+        await run(database, f"CREATE VIEW v{number} AS SELECT x.id FROM {below} x, {below} y LIMIT 9")
+    for ask in (read, run):
+        with pytest.raises(Unprocessable, match="views") as refusal:
+            await ask(database, "SELECT * FROM v14")
+        assert refusal.value.reason == "sql_error"
+    assert await read(database, "SELECT id FROM t WHERE id = 1") == [(1,)]
+
+
 async def test_value_grown_past_the_limit_is_refused(database):
     doubling = "WITH RECURSIVE n(s) AS (SELECT 'xxxxxxxx' UNION ALL SELECT s || s FROM n) SELECT max(length(s)) FROM n"
     with pytest.raises(TooLarge):

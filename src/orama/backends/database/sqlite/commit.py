@@ -27,6 +27,8 @@ StartTimer: TypeAlias = Callable[[], Interrupt]
 _DROPS_TABLE: Final = re.compile(r"\s*DROP\s+TABLE\b", re.IGNORECASE)
 _RENAMES_TABLE: Final = re.compile(r"\s*ALTER\s+TABLE\b.*\bRENAME\s+TO\b", re.IGNORECASE | re.DOTALL)
 
+_FIRST_BROKEN_KEY: Final = Statement("SELECT 1 FROM pragma_foreign_key_check LIMIT 1", privileged=True)
+
 
 class _TransactionLost(Exception):
     """The transaction is gone, and everybody's work with it. `culprit` is the batch that did it, if known."""
@@ -84,8 +86,10 @@ def commit_rebuild(session: Session, batch: Batch, start_timer: StartTimer) -> O
     session.control("PRAGMA foreign_keys = OFF")
     try:
         session.control("BEGIN IMMEDIATE")
-        results = _run(session, batch, start_timer())
-        if session.control("PRAGMA foreign_key_check"):
+        interrupt = start_timer()
+        results = _run(session, batch, interrupt)
+        broken = session.run(_FIRST_BROKEN_KEY, interrupt).rows
+        if broken is not None and broken.rows:
             raise Unprocessable("FOREIGN KEY constraint failed", reason="constraint")
         _commit(session)
     except (OramaError, apsw.Error) as error:
@@ -119,8 +123,9 @@ def _commit_together(session: Session, batches: Sequence[Batch], start_timer: St
 
 def _run(session: Session, batch: Batch, interrupt: Interrupt) -> list[Result]:
     results: list[Result] = []
+    room = session.room()
     for number, statement in enumerate(batch):
-        result = session.run(statement, interrupt)
+        result = session.run(statement, interrupt, room)
         found = result.rows_affected if result.rows is None else len(result.rows.rows)
         if statement.expect_rows is not None and found != statement.expect_rows:
             raise Precondition(

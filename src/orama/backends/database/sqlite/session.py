@@ -21,10 +21,37 @@ Interrupt: TypeAlias = Callable[[], Exception | None]
 """Asked again and again while a statement runs: the error to stop it with, or None to let it run."""
 
 _VALUE_OVERHEAD_BYTES: Final = 8
+_MAX_NAME_LENGTH: Final = 1_024
 
 
 class Misplaced(Exception):
     """The statement cannot run to its end on this connection; one of a thread's must run it."""
+
+
+class Room:
+    """What the answers of one call may still hold, all together."""
+
+    __slots__ = ("bytes", "limits", "rows")
+
+    def __init__(self, limits: SqlLimits) -> None:
+        self.limits = limits
+        self.rows = limits.max_rows
+        self.bytes = limits.max_result_bytes
+
+    def take(self, size: int) -> None:
+        """Add a row of `size` bytes.
+
+        Raises:
+            TooLarge: it does not fit.
+        """
+        self.rows -= 1
+        self.bytes -= size
+        if self.rows < 0 or self.bytes < 0:
+            raise TooLarge(
+                f"the answer passes {self.limits.max_rows} rows or {self.limits.max_result_bytes} bytes: "
+                "read it in pages, with LIMIT and a condition on the last key seen",
+                reason="result_too_large",
+            )
 
 
 class Session:
@@ -79,8 +106,12 @@ class Session:
         """
         return self._connection.execute(sql, can_cache=False).fetchall()
 
-    def run(self, statement: Statement, interrupt: Interrupt) -> Result:
-        """Run one statement of a caller's to its end.
+    def room(self) -> Room:
+        """Room for the answers of one call."""
+        return Room(self._limits)
+
+    def run(self, statement: Statement, interrupt: Interrupt, room: Room | None = None) -> Result:
+        """Run one statement of a caller's to its end. `room`: if its answer shares it with others.
 
         Raises:
             OramaError: see `contracts.Database`; or what `interrupt` answered.
@@ -88,10 +119,10 @@ class Session:
         """
         self._stop, self._refused = None, False
         try:
-            result = self._run(statement, interrupt, can_cache=True)
+            result = self._run(statement, interrupt, room or self.room(), can_cache=True)
             if self._recompiled and self._read_only:
                 # The columns were learned from what the cache held, before SQLite saw that the schema had changed.
-                result = self._run(statement, interrupt, can_cache=False)
+                result = self._run(statement, interrupt, self.room(), can_cache=False)
         except Exception as error:
             if self._stop is not None:
                 raise self._stop from error
@@ -109,7 +140,7 @@ class Session:
         """Let go of the connection."""
         self._connection.close()
 
-    def _run(self, statement: Statement, interrupt: Interrupt, *, can_cache: bool) -> Result:
+    def _run(self, statement: Statement, interrupt: Interrupt, room: Room, *, can_cache: bool) -> Result:
         sql = statement.sql
         keyword = self._prepare_to_judge(statement)
         connection = self._connection
@@ -124,7 +155,7 @@ class Session:
         try:
             cursor = connection.execute(sql, statement.args, can_cache=can_cache)
             try:
-                rows = self._fetch(cursor)
+                rows = self._fetch(cursor, room)
             except BaseException:
                 # An error's traceback would keep the statement open: its snapshot stays old, no savepoint is released.
                 cursor.close(True)
@@ -150,29 +181,21 @@ class Session:
         self._running = True
         return self._keyword
 
-    def _fetch(self, cursor: apsw.Cursor) -> Rows | None:
+    def _fetch(self, cursor: apsw.Cursor, room: Room) -> Rows | None:
         rows: list[tuple[Value, ...]] = []
-        size = 0
+        # Answers in the form of objects repeat the names in each row.
+        fixed = sum(_VALUE_OVERHEAD_BYTES + len(name) for name, _ in self._description)
         for row in cursor:
             rows.append(row)
-            size += _VALUE_OVERHEAD_BYTES * len(row)
+            size = fixed
             for value in row:
                 if value.__class__ is str or value.__class__ is bytes:
                     size += len(value)
-            if len(rows) > self._limits.max_rows or size > self._limits.max_result_bytes:
-                raise self._too_large()
+            room.take(size)
         if not self._description:
             return None
         names, declared = zip(*self._description, strict=True)
         return Rows(names, declared, rows)
-
-    def _too_large(self) -> TooLarge:
-        limits = self._limits
-        return TooLarge(
-            f"the answer passes {limits.max_rows} rows or {limits.max_result_bytes} bytes: "
-            "read it in pages, with LIMIT and a condition on the last key seen",
-            reason="result_too_large",
-        )
 
     def _authorize(
         self, code: int, first: str | None, second: str | None, schema: str | None, _inner: str | None
@@ -197,6 +220,11 @@ class Session:
         if self._writes and self._read_only:
             raise InvalidArgument("this route only reads: the statement would write", reason="read_only")
         self._description = cursor.get_description()
+        if any(len(name) > _MAX_NAME_LENGTH for name, _ in self._description):
+            raise InvalidArgument(
+                f"the name of a column passes {_MAX_NAME_LENGTH} characters: give it a short one with AS",
+                reason="column_name",
+            )
         self._started = True
         return True
 

@@ -37,9 +37,9 @@ def ran_in(monkeypatch):
     names = []
     real = Session.run
 
-    def noting(self, statement, interrupt):
+    def noting(*args):
         names.append(threading.current_thread().name)
-        return real(self, statement, interrupt)
+        return real(*args)
 
     monkeypatch.setattr(Session, "run", noting)
     return names
@@ -168,7 +168,7 @@ async def test_superlinear_functions_never_run_on_the_loop(database, ran_in, mon
     monkeypatch.setattr(
         Session,
         "_fetch",
-        lambda self, cursor: stepped.append(threading.current_thread().name) or real(self, cursor),
+        lambda *args: stepped.append(threading.current_thread().name) or real(*args),
     )
     for _ in range(4):
         await read(database, f"SELECT {expression}", "abc", "b")

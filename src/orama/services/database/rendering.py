@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
-from typing import Any, Final
+from datetime import date, datetime
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
@@ -17,6 +18,11 @@ _MOMENT: Final = re.compile(
 )
 _MILLISECONDS_FROM: Final = 10**12
 """Integers beyond this are milliseconds since 1970, others are seconds."""
+_DAY_0: Final = date(1970, 1, 1).toordinal()
+_MAX_CELLS_ON_LOOP: Final = 20_000
+"""Some 20 ms of work at most."""
+
+_Renderer: TypeAlias = Callable[[Value], Value]
 
 
 class Table(msgspec.Struct, frozen=True):
@@ -37,9 +43,11 @@ def render(rows: Rows) -> Table:
     Columns declared BOOLEAN give true and false; DATE, DATETIME and TIMESTAMP give RFC 3339 text, where the value is a
     moment in one of SQLite's forms or unix time; all else stays what it is.
     """
-    renderers = [_RENDERERS.get((declared or "").upper()) for declared in rows.declared]
-    if not any(renderers):
+    makers = [_RENDERERS.get((declared or "").upper()) for declared in rows.declared]
+    if not any(makers):
         return Table(rows.columns, rows.rows)
+    days: dict[int, str] = {}
+    renderers = [None if make is None else make(days) for make in makers]
     return Table(
         rows.columns,
         [
@@ -49,13 +57,22 @@ def render(rows: Rows) -> Table:
     )
 
 
+async def render_apart(rows: Rows) -> Table:
+    """`render`, in a thread if there is much to do, so that the event loop goes on."""
+    if len(rows.rows) * len(rows.columns) <= _MAX_CELLS_ON_LOOP or not any(
+        (declared or "").upper() in _RENDERERS for declared in rows.declared
+    ):
+        return render(rows)
+    return await asyncio.to_thread(render, rows)
+
+
 def _boolean(value: Value) -> Value:
     return value > 0 if isinstance(value, int) else value
 
 
-def _moment(value: Value) -> Value:
+def _moment(value: Value, days: dict[int, str]) -> Value:
     if isinstance(value, int):
-        return _unix_time(value)
+        return _unix_time(value, days)
     found = _MOMENT.fullmatch(value) if isinstance(value, str) else None
     if found is None:
         return value
@@ -64,12 +81,18 @@ def _moment(value: Value) -> Value:
     return text if _exists(f"{day}T{minute or '00:00'}{second or ':00'}") else value
 
 
-def _unix_time(value: int) -> Value:
+def _unix_time(value: int, days: dict[int, str]) -> Value:
     seconds, milliseconds = divmod(value, 1000) if abs(value) > _MILLISECONDS_FROM else (value, 0)
-    try:
-        text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    except (ValueError, OverflowError, OSError):
-        return value
+    day, second = divmod(seconds, 86_400)
+    text = days.get(day)
+    if text is None:
+        try:
+            text = date.fromordinal(_DAY_0 + day).isoformat()
+        except (ValueError, OverflowError):
+            return value
+        days[day] = text
+    minute, second = divmod(second, 60)
+    text = f"{text}T{minute // 60:02}:{minute % 60:02}:{second:02}"
     return f"{text}{f'.{milliseconds:03}'.rstrip('0') if milliseconds else ''}Z"
 
 
@@ -81,9 +104,18 @@ def _exists(moment: str) -> bool:
     return True
 
 
-_RENDERERS: Final[dict[str, Callable[[Value], Value]]] = {
-    "BOOLEAN": _boolean,
-    "DATE": _moment,
-    "DATETIME": _moment,
-    "TIMESTAMP": _moment,
+def _booleans(_days: dict[int, str]) -> _Renderer:
+    return _boolean
+
+
+def _moments(days: dict[int, str]) -> _Renderer:
+    return lambda value: _moment(value, days)
+
+
+_RENDERERS: Final[dict[str, Callable[[dict[int, str]], _Renderer]]] = {
+    "BOOLEAN": _booleans,
+    "DATE": _moments,
+    "DATETIME": _moments,
+    "TIMESTAMP": _moments,
 }
+"""How to make what renders a column of that type; `days` are the texts of the days met in this answer."""

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import asyncio
+from datetime import UTC, datetime, timedelta
+
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from orama.domain.sql import Rows
-from orama.services.database.rendering import render
+from orama.services.database.rendering import render, render_apart
 
 
 def _rendered(declared, value):
@@ -64,3 +67,36 @@ def test_items_are_objects_in_which_the_later_of_two_equal_names_wins():
     table = render(Rows(("id", "id", "n"), (None, None, None), [(1, 2, 3)]))
     assert table.items() == [{"id": 2, "n": 3}]
     assert table.columns == ("id", "id", "n")
+
+
+@given(st.integers(-62_135_596_800, 253_402_300_799))
+def test_unix_time_is_that_of_the_calendar(seconds):
+    if abs(seconds) <= 10**12:
+        moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
+        assert _rendered("DATETIME", seconds) == moment.isoformat().replace("+00:00", "Z")
+
+
+@pytest.mark.parametrize("seconds", [-62_135_596_801, 253_402_300_800])
+def test_unix_time_outside_the_calendar_stays_a_number(seconds):
+    assert _rendered("DATETIME", seconds) == seconds
+
+
+async def test_large_answer_is_rendered_while_the_loop_goes_on():
+    columns = tuple(f"c{number}" for number in range(100))
+    rows = Rows(columns, ("DATETIME",) * 100, [tuple(range(number, number + 100)) for number in range(3_000)])
+    rendering = asyncio.ensure_future(render_apart(rows))
+    turns = 0
+    while not rendering.done():
+        await asyncio.sleep(0.001)
+        turns += 1
+    assert turns > 2
+    assert rendering.result() == render(rows)
+
+
+async def test_small_or_plain_answer_is_rendered_at_once():
+    for declared, count in (("DATETIME", 100), (None, 50_000)):
+        rows = Rows(("c",), (declared,), [(1,)] * count)
+        rendering = render_apart(rows)
+        with pytest.raises(StopIteration) as done:
+            rendering.send(None)
+        assert done.value.value == render(rows)

@@ -16,8 +16,9 @@ import apsw
 
 from orama.backends.database.sqlite.session import Interrupt, Session
 from orama.backends.database.sqlite.translate import chained
+from orama.contracts.clock import Clock
 from orama.domain.sql import Result, Statement
-from orama.errors import Deadline, OramaError, Precondition, Unprocessable
+from orama.errors import Cancelled, Deadline, OramaError, Precondition, Unprocessable
 
 Batch: TypeAlias = tuple[Statement, ...]
 Outcome: TypeAlias = list[Result] | OramaError
@@ -27,7 +28,34 @@ StartTimer: TypeAlias = Callable[[], Interrupt]
 _DROPS_TABLE: Final = re.compile(r"\s*DROP\s+TABLE\b", re.IGNORECASE)
 _RENAMES_TABLE: Final = re.compile(r"\s*ALTER\s+TABLE\b.*\bRENAME\s+TO\b", re.IGNORECASE | re.DOTALL)
 
+
 _FIRST_BROKEN_KEY: Final = Statement("SELECT 1 FROM pragma_foreign_key_check LIMIT 1", privileged=True)
+
+
+class Turn:
+    """The time in which the batches of one group may begin, from now on, and which of their callers have left."""
+
+    def __init__(
+        self, clock: Clock, length_s: float, start_timer: StartTimer, left: Sequence[Callable[[], bool]]
+    ) -> None:
+        self.start_timer = start_timer
+        self._clock = clock
+        self._length_s = length_s
+        self._left = left
+        self._over_at = clock.monotonic() + length_s
+
+    def admits(self, number: int) -> bool:
+        """Whether batch `number` may begin; the first always may."""
+        return number == 0 or self._clock.monotonic() <= self._over_at
+
+    def has_left(self, number: int) -> bool:
+        """Whether nobody waits any more for batch `number`."""
+        return self._left[number]()
+
+    def again(self, culprit: int | None) -> Turn:
+        """A new turn, without batch `culprit`: those before it have lost their work and must not lose their turn."""
+        left = [one for number, one in enumerate(self._left) if number != culprit]
+        return Turn(self._clock, self._length_s, self.start_timer, left)
 
 
 class _TransactionLost(Exception):
@@ -47,19 +75,21 @@ def rebuilds_table(batch: Batch) -> bool:
     return any(_DROPS_TABLE.match(one.sql) for one in batch) and any(_RENAMES_TABLE.match(one.sql) for one in batch)
 
 
-def commit_together(session: Session, batches: Sequence[Batch], start_timer: StartTimer) -> list[Outcome]:
-    """Run all `batches` with one commit. Returns what each came to, after it is durable."""
-    if len(batches) <= 1:
-        return [commit_alone(session, batch, start_timer) for batch in batches]
+def commit_together(session: Session, batches: Sequence[Batch], turn: Turn) -> list[Outcome | None]:
+    """Run all `batches` with one commit. Returns what each came to, after it is durable; None if it did not begin.
+
+    Some batch always comes to something.
+    """
+    if len(batches) == 1:
+        return [commit_alone(session, batches[0], turn.start_timer)]
     try:
-        return _commit_together(session, batches, start_timer)
+        return _commit_together(session, batches, turn)
     except _TransactionLost as lost:
-        return [
-            lost.error
-            if number == lost.culprit and lost.error is not None
-            else commit_alone(session, batch, start_timer)
-            for number, batch in enumerate(batches)
-        ]
+        if lost.culprit is None or lost.error is None:
+            return _commit_each(session, batches, turn.again(None))
+        before, after = batches[: lost.culprit], batches[lost.culprit + 1 :]
+        again = _commit_each(session, [*before, *after], turn.again(lost.culprit))
+        return [*again[: lost.culprit], lost.error, *again[lost.culprit :]]
     except (OramaError, apsw.Error) as error:
         _roll_back(session)
         return [chained(error) for _ in batches]
@@ -100,16 +130,34 @@ def commit_rebuild(session: Session, batch: Batch, start_timer: StartTimer) -> O
     return results
 
 
-def _commit_together(session: Session, batches: Sequence[Batch], start_timer: StartTimer) -> list[Outcome]:
-    outcomes: list[Outcome] = []
+def _commit_each(session: Session, batches: Sequence[Batch], turn: Turn) -> list[Outcome | None]:
+    outcomes: list[Outcome | None] = []
+    for number, batch in enumerate(batches):
+        if not turn.admits(number):
+            outcomes.append(None)
+        elif turn.has_left(number):
+            outcomes.append(Cancelled("the caller left"))
+        else:
+            outcomes.append(commit_alone(session, batch, turn.start_timer))
+    return outcomes
+
+
+def _commit_together(session: Session, batches: Sequence[Batch], turn: Turn) -> list[Outcome | None]:
+    outcomes: list[Outcome | None] = []
     session.control("BEGIN IMMEDIATE")
-    for batch in batches:
+    for number, batch in enumerate(batches):
+        if not turn.admits(number):
+            outcomes.append(None)
+            continue
+        if turn.has_left(number):
+            outcomes.append(Cancelled("the caller left"))
+            continue
         session.control("SAVEPOINT batch")
         try:
-            outcomes.append(_run(session, batch, start_timer()))
+            outcomes.append(_run(session, batch, turn.start_timer()))
         except OramaError as error:
             if not session.in_transaction:
-                raise _TransactionLost(len(outcomes), error) from error
+                raise _TransactionLost(number, error) from error
             session.control("ROLLBACK TO batch")
             outcomes.append(error)
         session.control("RELEASE batch")

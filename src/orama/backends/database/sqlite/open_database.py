@@ -37,7 +37,7 @@ class OpenDatabase:
         self.users = 0
         create_file(path)
         # The writer first: it turns a new file into a database in WAL mode, which readers could not.
-        self.writes = WriteQueue(lambda: self._open_session(Access.WRITE))
+        self.writes = WriteQueue(lambda: self._open_session(Access.WRITE), is_platforms=not judges)
         try:
             self.loop_reader = LoopReader(self._open_loop_session(), clock)
         except BaseException:

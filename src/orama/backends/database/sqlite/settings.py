@@ -23,7 +23,7 @@ class SqliteSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     readers_per_database: int = 2
     """Read connections, each with a thread, of one database."""
     writer_threads: int = 4
-    """Threads that write, for all databases together."""
+    """Threads that write, for all tenants' databases together; the platform's has one more."""
     max_group_batches: int = 256
     """How many batches share one commit at most."""
     max_waiting: int = 10_000

@@ -276,7 +276,7 @@ async def test_answer_larger_than_its_bound_is_413_that_names_it(caller):
     numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {}) SELECT {} FROM n"
     await caller.refused("/v1/rqlite/query", {"sql": numbers.format(10_001, "i")}, 413, "10000")
     await caller.refused("/v1/rqlite/query", {"sql": numbers.format(9000, "hex(zeroblob(1))")}, 403)
-    large = numbers.format(9000, "replace(hex(i), '3', '" + "x" * 2000 + "')")
+    large = numbers.format(9000, "replace(hex(i), '3', '" + "x" * 2000 + "') AS large")
     await caller.refused("/v1/rqlite/query", {"sql": large}, 413, "8388608")
 
 

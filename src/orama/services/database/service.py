@@ -14,7 +14,7 @@ from orama.domain.sql import Consistency, Result, SchemaObject, SqlLimits, State
 from orama.domain.sql_text import DDL_KEYWORDS, first_keyword
 from orama.errors import InvalidArgument, NotFound, TooLarge, Unprocessable
 from orama.services.database.argument import to_arguments
-from orama.services.database.rendering import Table, render
+from orama.services.database.rendering import Table, render_apart
 from orama.services.database.selection import Selection
 
 _TABLE_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -75,7 +75,7 @@ class DatabaseService:
         """Run statements, made by `statement`, as one atomic unit: all take effect, durably, or none does."""
         if len(batch) > self._limits.max_statements:
             raise _too_large("statements", len(batch), self._limits.max_statements)
-        return [_outcome(result) for result in await self._database.execute(namespace, batch)]
+        return [await _outcome(result) for result in await self._database.execute(namespace, batch)]
 
     async def schema(self, namespace: Namespace) -> list[SchemaObject]:
         """The namespace's tables and views, ordered by name."""
@@ -109,7 +109,7 @@ class DatabaseService:
         return statement
 
     async def _read(self, namespace: Namespace, statement: Statement, consistency: Consistency) -> Table:
-        return render(await self._database.query(namespace, statement, consistency=consistency))
+        return await render_apart(await self._database.query(namespace, statement, consistency=consistency))
 
     def _check(self, statement: Statement) -> None:
         limits = self._limits
@@ -123,8 +123,9 @@ class DatabaseService:
                 _check_size(value, limits.max_value_bytes, "bytes of one value")
 
 
-def _outcome(result: Result) -> Outcome:
-    return Outcome(result.rows_affected, result.last_insert_id, None if result.rows is None else render(result.rows))
+async def _outcome(result: Result) -> Outcome:
+    table = None if result.rows is None else await render_apart(result.rows)
+    return Outcome(result.rows_affected, result.last_insert_id, table)
 
 
 def _check_size(value: str | bytes, limit: int, what: str) -> None:

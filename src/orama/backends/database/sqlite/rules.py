@@ -23,13 +23,13 @@ def _words(text: str) -> frozenset[str]:
 FUNCTIONS: Final = _words(
     # Not here: zeroblob, randomblob, printf and format (memory on demand), load_extension, last_insert_rowid,
     # changes and total_changes (they tell what other callers did), json_patch and jsonb_patch (quadratic), json_pretty
-    # (depth times length), sqlite_*, full-text and geometry functions.
+    # (depth times length), median and percentiles (a quadratic sort), sqlite_*, full-text and geometry functions.
     """
     abs acos acosh asin asinh atan atan2 atanh avg ceil ceiling char coalesce concat concat_ws cos cosh count cume_dist
     current_date current_time current_timestamp date datetime degrees dense_rank exp first_value floor glob
     group_concat hex if ifnull iif instr julianday lag last_value lead length like likelihood likely ln log log10 log2
-    lower ltrim max median min mod nth_value ntile nullif octet_length percent_rank percentile percentile_cont
-    percentile_disc pi pow power quote radians random rank replace round row_number rtrim sign sin sinh sqrt strftime
+    lower ltrim max min mod nth_value ntile nullif octet_length percent_rank pi pow power quote
+    radians random rank replace round row_number rtrim sign sin sinh sqrt strftime
     string_agg substr substring sum tan tanh time timediff total trim trunc typeof unhex unicode unistr unistr_quote
     unixepoch unlikely upper -> ->> json json_array json_array_insert json_array_length json_error_position
     json_extract json_group_array json_group_object json_insert json_object json_quote

@@ -7,6 +7,7 @@ under a budget of virtual-machine steps; when that is spent it is stopped, run i
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Final
 
@@ -37,6 +38,10 @@ class LoopReader:
 
     Its session calls only functions of constant cost, and its connection reads and makes only short values: what a
     text costs depends on the arguments and on the rows, so having been cheap once proves nothing.
+
+    The reads of one turn of the loop share one snapshot, and so the file's lock, which costs as much as a read. Each
+    still sees every write acknowledged before it was called: a caller hears of a write, or sends a request, in an
+    earlier turn than the one in which the snapshot is taken.
     """
 
     def __init__(self, session: Session, clock: Clock) -> None:
@@ -46,6 +51,8 @@ class LoopReader:
         self._slow: dict[str, None] = {}
         self._suspended_until = 0.0
         self._looks = 0
+        self._in_turn = False
+        self._turn_began_cpu = 0.0
 
     def read(self, statement: Statement) -> Result | None:
         """The answer, or None if a thread must give it.
@@ -58,7 +65,8 @@ class LoopReader:
         began = self._clock.monotonic()
         if began < self._suspended_until:
             return None
-        began_cpu = time.thread_time()
+        if not self._in_turn:
+            self._begin_turn()
         self._looks = 0
         try:
             return self._session.run(statement, self._look)
@@ -75,9 +83,12 @@ class LoopReader:
         finally:
             # Steps bound the work, but a single step may wait for the disk. Whoever stalls the loop so reads in
             # threads for a while, whatever the text, and that text for ever. Processor time is judged more strictly
-            # than the clock's, which on a busy machine counts what other processes do.
+            # than the clock's, which on a busy machine counts what other processes do; it takes long to ask for, so
+            # that is done only when the clock gives cause, and for the whole turn.
             now = self._clock.monotonic()
-            if time.thread_time() - began_cpu > _MAX_CPU_S or now - began > _MAX_STALL_S:
+            if now - began > _MAX_CPU_S and (
+                now - began > _MAX_STALL_S or time.thread_time() - self._turn_began_cpu > _MAX_CPU_S
+            ):
                 self._suspended_until = now + _SUSPENSION_S
                 self._note_slow(statement.sql)
 
@@ -92,6 +103,17 @@ class LoopReader:
     def close(self) -> None:
         """Let go of the connection."""
         self._session.close()
+
+    def _begin_turn(self) -> None:
+        self._session.control("BEGIN")
+        self._in_turn = True
+        self._turn_began_cpu = time.thread_time()
+        # Runs before any task that this turn wakes or starts, the one that closes this database among them.
+        asyncio.get_running_loop().call_soon(self._end_turn)
+
+    def _end_turn(self) -> None:
+        self._in_turn = False
+        self._session.control("COMMIT")
 
     def _look(self) -> Misplaced | None:
         # SQLite counts a cached statement's steps from run to run, so the first look may come after any number of them.

@@ -104,7 +104,7 @@ class Session:
         Raises:
             apsw.Error: it failed.
         """
-        return self._connection.execute(sql, can_cache=False).fetchall()
+        return self._connection.execute(sql).fetchall()
 
     def room(self) -> Room:
         """Room for the answers of one call."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import queue
 import threading
 from collections import deque
@@ -99,9 +100,13 @@ class Writers:
             thread.start()
 
     def submit(self, waiting: WriteQueue, job: WriteJob) -> None:
-        """Let some thread run `job` with the others that wait for the same database."""
+        """Let some thread run `job` with the others that wait for the same database. For the event loop.
+
+        The thread is woken at the end of the loop's turn: what comes in one turn shares a commit, and the thread does
+        not fight the loop for the interpreter's lock while more is coming.
+        """
         if waiting.append(job):
-            self._ready_for(waiting).put(waiting)
+            asyncio.get_running_loop().call_soon(self._ready_for(waiting).put, waiting)
 
     def close(self) -> None:
         """End the threads after what was submitted. Blocks: never for the event loop."""

@@ -8,9 +8,9 @@ from typing import Any, Final
 import msgspec
 
 from orama.domain.sql import Statement, Value
+from orama.domain.sql_expression import column, expression, group_term, name, order_term, table
 from orama.errors import InvalidArgument
 from orama.services.database.argument import to_arguments
-from orama.services.database.expression import column, expression, group_term, name, order_term, table
 
 _JOINS: Final = {
     "": "INNER JOIN",

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from orama.domain.sql_expression import column, expression, group_term, name, order_term, table
 from orama.errors import InvalidArgument
-from orama.services.database.expression import column, expression, group_term, name, order_term, table
 
 _pieces = st.sampled_from(
     [

@@ -1,4 +1,4 @@
-"""Pieces of SQL that clients write: names are quoted, expressions are proven to be one expression.
+"""Pieces of SQL that people write: names are quoted, expressions are proven to be one expression.
 
 An expression is put in parentheses, so that it cannot leave its place if it cannot close them: the text is cut into
 SQLite's own tokens, and refused where a parenthesis or a quote is open or closed once too often, at ``;``, at comments,

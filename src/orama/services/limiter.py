@@ -84,26 +84,34 @@ class _Buckets:
         self.full_at: dict[str, float] = {}
         self.earlier: dict[str, float] = {}
 
-    def spare(self, name: str, now: float, cost: float) -> float:
-        """Seconds' worth of tokens left in the bucket `name` after it gives `cost` (or all it can hold).
+    def take(self, name: str, now: float, cost: float) -> float:
+        """Take `cost` tokens (or all it can hold) from the bucket `name`; seconds' worth of tokens left in it.
 
-        Below zero: it cannot, and that long is to wait.
+        Below zero: it had not enough, and that long was to wait. Then `give_back` must follow.
         """
         full_at = self.full_at.get(name)
         if full_at is None:
-            full_at = self.earlier.get(name, now)
-        spent_s = cost / self.rate_per_s if cost < self.burst else self.window_s
-        return self.window_s - spent_s - (full_at - now if full_at > now else 0.0)
+            full_at = self._remember(name, now)
+        if full_at < now:
+            full_at = now
+        full_at += cost / self.rate_per_s if cost < self.burst else self.window_s
+        self.full_at[name] = full_at
+        return self.window_s - (full_at - now)
 
-    def take(self, name: str, now: float, spare_s: float) -> None:
-        """Leave `spare_s` in the bucket `name`."""
-        self.full_at[name] = now + self.window_s - spare_s
-        if len(self.full_at) > self.generation:
+    def give_back(self, name: str, cost: float) -> None:
+        """Undo a `take`."""
+        self.full_at[name] -= cost / self.rate_per_s if cost < self.burst else self.window_s
+
+    def _remember(self, name: str, now: float) -> float:
+        """When a bucket is full again that is not in the younger generation; from now on it is."""
+        full_at = self.earlier.get(name, now)
+        if len(self.full_at) >= self.generation:
             self.earlier, self.full_at = self.full_at, {}
+        return full_at
 
 
 class RateLimiter:
-    """Admits or refuses. Synchronous and without I/O: 1.4 microseconds for three buckets. Memory is bounded."""
+    """Admits or refuses. Synchronous, without I/O, and within bounded memory."""
 
     def __init__(self, settings: RateLimitSettings, clock: Clock) -> None:
         self._monotonic = clock.monotonic
@@ -147,24 +155,24 @@ class RateLimiter:
         if kinds is None:
             return None
         keys, namespaces, addresses = kinds
+        asked = ((keys, credential), (namespaces, namespace), (addresses, address))
         now = self._monotonic()
-        admitted: list[tuple[_Buckets, str, float]] = []
         refusing, least_s = None, -_TOLERANCE_S
         tightest, fewest = None, math.inf
-        for buckets, name in ((keys, credential), (namespaces, namespace), (addresses, address)):
+        for buckets, name in asked:
             if buckets is None or name is None:
                 continue
-            spare_s = buckets.spare(name, now, cost)
+            spare_s = buckets.take(name, now, cost)
             if spare_s < least_s:
                 refusing, least_s = buckets, spare_s
             tokens = spare_s * buckets.rate_per_s
             if tokens < fewest:
                 tightest, fewest = buckets, tokens
-            admitted.append((buckets, name, spare_s))
         if refusing is not None:
+            for buckets, name in asked:
+                if buckets is not None and name is not None:
+                    buckets.give_back(name, cost)
             raise _refusal(refusing, -least_s, cost)
-        for buckets, name, spare_s in admitted:
-            buckets.take(name, now, spare_s)
         if tightest is None:
             return None
         reset_s = tightest.window_s - fewest / tightest.rate_per_s
@@ -177,17 +185,17 @@ class RateLimiter:
             RateLimited: the address has to wait.
         """
         if self._failed is not None:
-            spare_s = self._failed.spare(address, self._monotonic(), 1.0)
+            spare_s = self._failed.take(address, self._monotonic(), 1.0)
+            self._failed.give_back(address, 1.0)
             if spare_s < -_TOLERANCE_S:
                 raise _refusal(self._failed, -spare_s, 1.0)
 
     def count_failed_credential(self, address: str) -> None:
         """Take a token for a wrong credential from `address`, if one is left."""
         if self._failed is not None:
-            now = self._monotonic()
-            spare_s = self._failed.spare(address, now, 1.0)
-            if spare_s >= -_TOLERANCE_S:
-                self._failed.take(address, now, spare_s)
+            spare_s = self._failed.take(address, self._monotonic(), 1.0)
+            if spare_s < -_TOLERANCE_S:
+                self._failed.give_back(address, 1.0)
 
 
 def _refusal(buckets: _Buckets, wait_s: float, cost: float) -> RateLimited:

@@ -1,7 +1,8 @@
 """The node's log: one line per event and per request, written off the event loop.
 
-Records are encoded where they arise, cheaply, and written by one thread, so that a slow terminal or a full pipe never
-delays a request. The buffer is bounded: what does not fit is dropped and counted.
+Records are encoded and written by one thread, so that a slow terminal or a full pipe never delays a request, and many
+are encoded in one go, which costs a third of encoding each between other work. The buffer is bounded: what does not fit
+is dropped and counted.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ from __future__ import annotations
 import sys
 import threading
 from collections import deque
-from collections.abc import MutableMapping
-from typing import Any, BinaryIO, Final, Literal, TextIO
+from collections.abc import Callable, MutableMapping
+from typing import Any, BinaryIO, Final, Literal, TextIO, TypeVar
 
 import msgspec
 import structlog
@@ -24,14 +25,18 @@ Format = Literal["json", "console"]
 LEVELS: Final[dict[str, int]] = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 _FLUSH_INTERVAL_S: Final = 0.05
 _MAX_BUFFERED: Final = 20_000
+_LINES_AT_ONCE: Final = 500
+"""Some 1 ms of encoding: for so long the thread keeps the interpreter's lock before it lets the event loop have it."""
+
+_Record = TypeVar("_Record")
 
 
 class LogWriter:
-    """A bounded buffer of encoded lines and the thread that writes them to `stream`."""
+    """A bounded buffer of lines to be, and the thread that makes and writes them to `stream`."""
 
     def __init__(self, stream: BinaryIO, *, max_buffered: int = _MAX_BUFFERED) -> None:
         self._stream = stream
-        self._lines: deque[bytes] = deque()
+        self._lines: deque[tuple[Callable[[Any], bytes], Any]] = deque()
         self._max_buffered = max_buffered
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="log-writer", daemon=True)
@@ -44,8 +49,12 @@ class LogWriter:
 
     def write(self, line: bytes) -> None:
         """Take one line with its newline. Never waits."""
+        self.write_later(bytes, line)
+
+    def write_later(self, render: Callable[[_Record], bytes], record: _Record) -> None:
+        """Take a record, which nobody changes any more; the thread has `render` make a line of it. Never waits."""
         if len(self._lines) < self._max_buffered:
-            self._lines.append(line)
+            self._lines.append((render, record))
         else:
             self.dropped += 1
 
@@ -61,15 +70,17 @@ class LogWriter:
         self._flush()
 
     def _flush(self) -> None:
-        count = len(self._lines)
-        if not count:
-            return
-        block = b"".join([self._lines.popleft() for _ in range(count)])
-        try:
-            self._stream.write(block)
-            self._stream.flush()
-        except OSError:
-            self.dropped += count  # the reader of our log is gone; the node lives on and the metric tells
+        waiting = len(self._lines)
+        while waiting > 0:
+            count = min(waiting, _LINES_AT_ONCE)
+            waiting -= count
+            taken = [self._lines.popleft() for _ in range(count)]
+            block = b"".join([render(record) for render, record in taken])
+            try:
+                self._stream.write(block)
+                self._stream.flush()
+            except OSError:
+                self.dropped += count  # the reader of our log is gone; the node lives on and the metric tells
 
 
 def make_logger(writer: LogWriter, clock: Clock, *, level: Level, log_format: Format) -> structlog.stdlib.BoundLogger:

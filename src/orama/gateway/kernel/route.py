@@ -32,7 +32,7 @@ class Route:
         self.handler = handler
         self.scope = operation.scope
         self.public = operation.scope == PUBLIC
-        self.quiet = operation.group == "system"
+        self.quiet = operation.route_class is RouteClass.SYSTEM
         self.from_body = operation.method in ("POST", "PUT", "PATCH")
         self.max_body_bytes = max_body_bytes if operation.max_body_bytes is None else operation.max_body_bytes
         self.decoder: msgspec.json.Decoder[Any] | None = None

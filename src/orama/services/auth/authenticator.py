@@ -33,7 +33,9 @@ class Credentials(msgspec.Struct, frozen=True, gc=False):
 def credentials_in(headers: Mapping[str, str]) -> Credentials:
     """Find the credentials in headers (names in lower case): ``X-API-Key``, then the forms of ``Authorization``."""
     api_key = headers.get("x-api-key", "").strip() or None
-    authorization = headers.get("authorization", "").strip()
+    if "authorization" not in headers:
+        return Credentials(None, api_key)
+    authorization = headers["authorization"].strip()
     scheme, _, value = authorization.partition(" ")
     if not value:
         bare = authorization if authorization.count(".") != _JWT_DOTS else ""

@@ -92,8 +92,7 @@ class _Buckets:
         full_at = self.full_at.get(name)
         if full_at is None:
             full_at = self._remember(name, now)
-        if full_at < now:
-            full_at = now
+        full_at = max(full_at, now)
         full_at += cost / self.rate_per_s if cost < self.burst else self.window_s
         self.full_at[name] = full_at
         return self.window_s - (full_at - now)

@@ -33,6 +33,8 @@ METRICS = {
     "processor time": ("process_cpu_seconds_total", set()),
     "open files": ("process_open_fds", set()),
     "lost log lines": ("orama_log_dropped_total", set()),
+    "removed rows": ("orama_swept_rows_total", {"place"}),
+    "failed removals": ("orama_sweep_failures_total", {"place"}),
 }
 
 
@@ -228,3 +230,15 @@ async def test_log_at_level_error_is_silent_about_what_callers_do_wrong(tmp_path
             await Caller(client).refused("/v1/auth/verify", body, 401)
         assert node.stop() == 0
         assert node.log() == ""
+
+
+async def test_node_removes_what_is_over_by_itself(tmp_path):
+    settings = {"sweeper__interval_s": 0.05, "auth__challenge_s": 1, "auth__clock_skew_s": 0}
+    async with running_node(tmp_path, **settings) as node:
+        await Caller(node.client).ok("/v1/auth/challenge", {"wallet": "0x" + "1" * 40})
+        assert value_of(await samples_of(node.client), "orama_swept_rows_total", place="challenges") == 0
+        async with asyncio.timeout(20):
+            while value_of(await samples_of(node.client), "orama_swept_rows_total", place="challenges") == 0:
+                await asyncio.sleep(0.05)
+        assert value_of(await samples_of(node.client), "orama_swept_rows_total", place="challenges") == 1
+        assert value_of(await samples_of(node.client), "orama_sweep_failures_total", place="challenges") == 0

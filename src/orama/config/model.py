@@ -18,6 +18,7 @@ from orama.domain.sql import SqlLimits
 from orama.gateway.kernel.limits import HttpLimits
 from orama.services.auth.settings import AuthSettings
 from orama.services.limiter import RateLimitSettings
+from orama.services.sweeper import SweeperSettings
 
 Mode = Literal["development", "production"]
 
@@ -99,5 +100,6 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     database: DatabaseConfig = DatabaseConfig()
     cache: CacheConfig = CacheConfig()
     limits: RateLimitSettings = RateLimitSettings()
+    sweeper: SweeperSettings = SweeperSettings()
     log: LogConfig = LogConfig()
     metrics: MetricsConfig = MetricsConfig()

@@ -48,6 +48,7 @@ from orama.services.database.service import DatabaseService
 from orama.services.health import HealthService
 from orama.services.limiter import RateLimiter
 from orama.services.migrations import migrate_platform
+from orama.services.sweeper import Sweeper
 from orama.telemetry.log import LogWriter, make_logger, resolve_format
 from orama.telemetry.metrics import Metrics
 from orama.telemetry.observed import PortObserver
@@ -91,6 +92,12 @@ async def assemble(config: Config, data: DataDirectory, stack: AsyncExitStack, c
     limiter = RateLimiter(config.limits, clock)
     cache_service = CacheService(cache, config.cache.limits)
     database_service = DatabaseService(database, config.database.limits)
+    sweeper = Sweeper(
+        auth.sweeps,
+        config.sweeper,
+        clock,
+        lambda place, error: events.warning("sweep failed", place=place, cause=f"{type(error).__name__}: {error}"),
+    )
     health = HealthService(
         {"database": database.ping, "cache": cache.ping},
         frozenset({"database"}),
@@ -144,6 +151,7 @@ async def assemble(config: Config, data: DataDirectory, stack: AsyncExitStack, c
     )
     _run_in_background(stack, in_flight.sweep(), "deadlines")
     _run_in_background(stack, connections.sweep(), "connection-deadlines")
+    _run_in_background(stack, sweeper.run(), "sweeper")
 
     metrics.add_gauge("orama_http_in_flight", "Requests being answered.", lambda: len(in_flight))
     metrics.add_gauge("orama_http_connections", "Open connections.", lambda: len(connections))
@@ -159,6 +167,10 @@ async def assemble(config: Config, data: DataDirectory, stack: AsyncExitStack, c
         ("cache", "result"),
         lambda: {("credentials", "hit"): auth.decisions.hits, ("credentials", "miss"): auth.decisions.misses},
     )
+    metrics.add_counts(
+        "orama_swept_rows", "Rows removed since their time was over.", ("place",), lambda: sweeper.removed
+    )
+    metrics.add_counts("orama_sweep_failures", "Removals that failed.", ("place",), lambda: sweeper.failures)
     metrics.add_counts("orama_log_dropped", "Log lines lost to a slow reader.", (), lambda: {(): writer.dropped})
     return Node(
         AsgiDriver(pipeline, config.server, addresses, cors.constant),

@@ -82,7 +82,7 @@ async def test_a_database_of_a_newer_program_is_left_alone(database):
 
 async def test_the_platforms_schema_is_what_its_files_say(database):
     applied = await migrate_platform(database, ManualClock())
-    assert [one.version for one in applied] == list(range(1, len(applied) + 1))
+    assert applied == platform_migrations() != []
     assert await migrate_platform(database, ManualClock()) == []
     plain = sqlite3.connect(":memory:")
     for migration in platform_migrations():

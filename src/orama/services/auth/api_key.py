@@ -21,6 +21,7 @@ from orama.errors import Conflict, InvalidArgument, NotFound, Precondition
 from orama.services.auth.decision import Decisions
 from orama.services.auth.keyring import Keyring
 from orama.services.auth.settings import AuthSettings
+from orama.services.sweep import Sweep, platform_sweep
 
 ALL_SCOPES: Final = ("*",)
 
@@ -34,6 +35,12 @@ _LASTING_KEYS: Final = (
 )
 _MEMBER_WITH_ROOM: Final = (  # Both halves stand here.
     f"{_LASTING_KEYS} < ? AND EXISTS (SELECT 1 FROM members WHERE namespace = ? AND wallet = ?)"  # noqa: S608
+)
+_REMOVE_ENDED: Final = (  # Those that ended before a moment, given four times, by themselves or with their sign-in.
+    "DELETE FROM api_keys WHERE id IN ("
+    "SELECT id FROM api_keys WHERE expires_at <= ? UNION ALL SELECT id FROM api_keys WHERE revoked_at <= ? UNION ALL "
+    "SELECT k.id FROM families f JOIN api_keys k ON k.family = f.id WHERE f.expires_at <= ? UNION ALL "
+    "SELECT k.id FROM families f JOIN api_keys k ON k.family = f.id WHERE f.revoked_at <= ? LIMIT ?)"
 )
 
 
@@ -158,6 +165,14 @@ class ApiKeys:
         except Precondition as error:
             raise NotFound(f"there is no API key {key_id!r} in {namespace!r}", reason="unknown_key") from error
         self._decisions.forget(key_ids={key_id})
+
+    def sweep(self) -> Sweep:
+        """The removal of keys that ended long ago."""
+
+        def ended_before() -> tuple[int, ...]:
+            return (to_ms(self._clock.now() - self._settings.ended_retention_s),) * 4
+
+        return platform_sweep(self._database, "api_keys", _REMOVE_ENDED, ended_before)
 
     async def _find(self, key_id: str) -> tuple[KeyRecord, bytes] | None:
         now = to_ms(self._clock.now())

@@ -18,6 +18,7 @@ from orama.services.auth.session import Sessions
 from orama.services.auth.settings import AuthSettings
 from orama.services.auth.sign_in import SignIn
 from orama.services.auth.signing_key import SigningKeys
+from orama.services.sweep import Sweep
 
 
 class Auth(msgspec.Struct, frozen=True):
@@ -31,6 +32,8 @@ class Auth(msgspec.Struct, frozen=True):
     namespaces: Namespaces
     signing_keys: SigningKeys
     decisions: Decisions
+    sweeps: tuple[Sweep, ...]
+    """What is to be removed from the tables of identity once it is over."""
 
 
 async def open_auth(*, database: Database, clock: Clock, root_secret: bytes, settings: AuthSettings) -> Auth:
@@ -47,12 +50,13 @@ async def open_auth(*, database: Database, clock: Clock, root_secret: bytes, set
     access_tokens = AccessTokens(signing_keys, clock, settings)
     namespaces = Namespaces(database, clock, decisions, settings)
     families = Families(database, clock, keyring, decisions, settings)
+    challenges = Challenges(database, clock, settings)
     api_keys = ApiKeys(database, clock, keyring, decisions, settings)
     sign_in = SignIn(
         database=database,
         clock=clock,
         settings=settings,
-        challenges=Challenges(database, clock, settings),
+        challenges=challenges,
         namespaces=namespaces,
         families=families,
         api_keys=api_keys,
@@ -67,4 +71,5 @@ async def open_auth(*, database: Database, clock: Clock, root_secret: bytes, set
         namespaces=namespaces,
         signing_keys=signing_keys,
         decisions=decisions,
+        sweeps=(challenges.sweep(), *families.sweeps(), api_keys.sweep()),
     )

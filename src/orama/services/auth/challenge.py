@@ -20,8 +20,10 @@ from orama.domain.timestamp import parse_rfc3339, rfc3339, to_ms
 from orama.domain.wallet import Wallet
 from orama.errors import InvalidArgument, Precondition, RateLimited, Unauthenticated
 from orama.services.auth.settings import AuthSettings
+from orama.services.sweep import Sweep, platform_sweep
 
 _LIVE = "FROM challenges WHERE wallet = ? AND client = ? AND used_at IS NULL AND expires_at > ?"
+_REMOVE_EXPIRED = "DELETE FROM challenges WHERE hash IN (SELECT hash FROM challenges WHERE expires_at <= ? LIMIT ?)"
 
 
 class Challenge(msgspec.Struct, frozen=True):
@@ -117,6 +119,14 @@ class Challenges:
             (now, _hash(text), now),
             expect_rows=1,
         )
+
+    def sweep(self) -> Sweep:
+        """The removal of challenges that nobody may sign any more, by any gateway's clock."""
+
+        def expired_before() -> tuple[int]:
+            return (to_ms(self._clock.now() - self._settings.clock_skew_s),)
+
+        return platform_sweep(self._database, "challenges", _REMOVE_EXPIRED, expired_before)
 
     def _site(self, origin: str | None) -> tuple[str, str]:
         """Scheme and domain of the web application that asks, if it is one of ours; else the gateway's own."""

@@ -23,12 +23,29 @@ from orama.errors import Precondition, Unauthenticated, Unavailable
 from orama.services.auth.decision import Decisions
 from orama.services.auth.keyring import Keyring
 from orama.services.auth.settings import AuthSettings
+from orama.services.sweep import Sweep, platform_sweep
 
 _FORM: Final = re.compile(r"[0-9A-Za-z]{43}", re.ASCII)
 """32 bytes in base62."""
 
 _ATTEMPTS: Final = 3
 """A token goes from unused to used, a family from alive to revoked, and never back: twice is enough."""
+
+# Of a family that ended before a moment, given twice. Its tokens and its key go before it.
+_REMOVE_TOKENS: Final = (
+    "DELETE FROM refresh_tokens WHERE hash IN ("
+    "SELECT t.hash FROM families f JOIN refresh_tokens t ON t.family = f.id WHERE f.expires_at <= ? UNION ALL "
+    "SELECT t.hash FROM families f JOIN refresh_tokens t ON t.family = f.id WHERE f.revoked_at <= ? LIMIT ?)"
+)
+_NOTHING_LEFT: Final = (
+    "NOT EXISTS (SELECT 1 FROM refresh_tokens WHERE family = f.id) "
+    "AND NOT EXISTS (SELECT 1 FROM api_keys WHERE family = f.id)"
+)
+_REMOVE_FAMILIES: Final = (  # All parts stand here.
+    "DELETE FROM families WHERE id IN ("  # noqa: S608
+    f"SELECT f.id FROM families f WHERE f.expires_at <= ? AND {_NOTHING_LEFT} UNION ALL "
+    f"SELECT f.id FROM families f WHERE f.revoked_at <= ? AND {_NOTHING_LEFT} LIMIT ?)"
+)
 
 
 class Family(msgspec.Struct, frozen=True):
@@ -133,6 +150,21 @@ class Families:
     async def revoke_all(self, wallet: str, namespace: Namespace) -> None:
         """End all of a wallet's families in a namespace."""
         await self._revoke("wallet = ? AND namespace = ?", wallet, namespace)
+
+    def sweeps(self) -> tuple[Sweep, Sweep]:
+        """The removal of families that ended long ago, and of their tokens.
+
+        The used tokens of one that lives stay: they are how a stolen one is found out.
+        """
+
+        def ended_before() -> tuple[int, int]:
+            moment = to_ms(self._clock.now() - self._settings.ended_retention_s)
+            return moment, moment
+
+        return (
+            platform_sweep(self._database, "refresh_tokens", _REMOVE_TOKENS, ended_before),
+            platform_sweep(self._database, "families", _REMOVE_FAMILIES, ended_before),
+        )
 
     async def _revoke(self, condition: str, *arguments: str | bytes) -> None:
         # `condition` is one of the three above.

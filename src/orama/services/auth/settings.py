@@ -61,3 +61,5 @@ class AuthSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     """Accepted credentials that are remembered, and as many refused ones."""
     signing_key_refresh_s: float = 60.0
     """How often the set of signing keys is read again, for keys that another gateway made."""
+    ended_retention_s: int = 30 * 24 * 3600
+    """How long sign-ins and API keys that ended, by time or by revocation, can still be listed."""

@@ -219,6 +219,33 @@ async def test_w50_each_request_is_logged_as_json_with_ids_and_allow_listed_fiel
     assert records["forger"]["path"] == "/a%0d%0aforged%20line"
 
 
+async def test_slow_statement_is_logged_with_its_shape_and_its_request(tmp_path):
+    slow = "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT {}) SELECT count(*) AS found FROM n -- why"
+    with node_process(tmp_path / "data", environment={"ORAMA_DATABASE__LIMITS__SLOW_STATEMENT_S": "0.02"}) as node:
+        async with httpx2.AsyncClient(base_url=node.url, timeout=30) as client:
+            owner = Caller.with_key(client, node.key("demo"))
+            for name, rows in (("quick", 1), ("slow", 500_000)):
+                reply = await owner.post(
+                    "/v1/rqlite/query", {"sql": slow.format(rows)}, headers={"X-Request-ID": f"the-{name}-one"}
+                )
+                assert reply.json()["rows"] == [[rows]]
+        assert node.stop() == 0
+    (event,) = [
+        one for one in node.log_records() if one["event"] == "slow statement" and one["namespace"] != "_platform"
+    ]
+    assert 20 < event.pop("duration_ms") < 5_000
+    del event["timestamp"]
+    assert event == {
+        "level": "warning",
+        "event": "slow statement",
+        "request_id": "the-slow-one",
+        "namespace": "demo",
+        "shape": "WITH n(i) AS (SELECT ? UNION ALL SELECT i + ? FROM n LIMIT ?) SELECT count(*) AS found FROM n",
+        "rows": 1,
+        "failed": False,
+    }
+
+
 async def test_log_at_level_error_is_silent_about_what_callers_do_wrong(tmp_path):
     with node_process(tmp_path / "data", environment={"ORAMA_LOG__LEVEL": "error"}) as node:
         async with httpx2.AsyncClient(base_url=node.url, timeout=30) as client:

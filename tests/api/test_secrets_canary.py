@@ -133,6 +133,28 @@ async def use_database(owner, canary, replies):
     replies.append(await owner.post("/v1/rqlite/create-table", {"schema": f"SELECT '{canary('no DDL')}'"}))
 
 
+async def use_slow_statements(owner, canary, replies):
+    """Their shape is logged: what they say, in whatever form, is not."""
+    slow = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 100000) SELECT {} FROM n {}"
+    for what, after in (
+        (f"max(i || '{canary('literal of a slow statement')}')", ""),
+        (f"max('it''s {canary('literal with a quote')}' || i)", f"-- {canary('comment')} it's"),
+        (f"count(*) /* '{canary('comment within')} */", f"WHERE i <> '-- {canary('literal like a comment')}'"),
+        (f'max(i) AS "{canary("name")} of two words", max(i) AS [{canary("name in brackets")} too]', ""),
+        ("sum(i) + x'" + secrets.token_hex(8) + "'", f"WHERE i <> '{canary('literal not alone')}' OR i IN (1, '/*')"),
+        ("abs(min(-9223372036854775808))", f"WHERE '{canary('literal of a slow failure')}' <> i"),
+    ):
+        sql = slow.format(what, after)
+        replies.append(await owner.post("/v1/rqlite/query", {"sql": sql}))
+        replies.append(await owner.post("/v1/rqlite/exec", {"sql": f"INSERT INTO t (a) {sql}"}))
+    argument = {"sql": slow.format("max(i || ?)", ""), "args": [canary("argument of a slow statement")]}
+    replies.append(await owner.post("/v1/rqlite/query", argument))
+    expression = {
+        "expr": f"(SELECT max(i || '{canary('literal of an expression')}') FROM ({slow.format('i', '')})) <> a"
+    }
+    replies.append(await owner.post("/v1/rqlite/select", {"table": "t", "where": [expression]}))
+
+
 async def use_cache(owner, canary, replies):
     place = {"dmap": canary("name of a map"), "key": canary("key")}
     for path, body in (
@@ -201,13 +223,19 @@ async def use_a_damaged_database(client, node, canary, replies):
 @pytest.mark.parametrize("log_format", ["json", "console"])
 async def test_no_secret_is_found_outside_its_place(tmp_path, log_format):
     canary, replies = Canaries(), []
-    environment = {"ORAMA_LOG__LEVEL": "debug", "ORAMA_LOG__FORMAT": log_format, "ORAMA_LIMITS__ENABLED": "false"}
+    environment = {
+        "ORAMA_LOG__LEVEL": "debug",
+        "ORAMA_LOG__FORMAT": log_format,
+        "ORAMA_LIMITS__ENABLED": "false",
+        "ORAMA_DATABASE__LIMITS__SLOW_STATEMENT_S": "0.001",
+    }
     with node_process(tmp_path / "data", environment=environment) as node:
         async with httpx2.AsyncClient(base_url=node.url, timeout=30) as client:
             owner = Caller.with_key(client, node.key("demo"))
             await use_credentials(client, node, canary, replies)
             await use_urls(client, canary, replies)
             await use_database(owner, canary, replies)
+            await use_slow_statements(owner, canary, replies)
             await use_cache(owner, canary, replies)
             await use_malformed_requests(node, owner, canary, replies)
             await use_a_damaged_database(client, node, canary, replies)
@@ -223,6 +251,7 @@ async def test_no_secret_is_found_outside_its_place(tmp_path, log_format):
     assert len(canary.marks) >= 30
     assert len([reply for reply in replies if reply.status_code >= 400]) > 50
     assert "request failed" in log, "a failure on our side was among them"
+    assert log.count("slow statement") >= 13, "each of those that are meant to be slow, at least"
     assert canary.found_in(log) == []
     assert canary.found_in("".join(told)) == []
     for reply in replies:

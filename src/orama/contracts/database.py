@@ -65,6 +65,9 @@ class Database(Protocol):
         Another caller's failure never undoes an acknowledged batch, nor fails this one. Batches of one namespace take
         effect in the order in which this method was called.
 
+        An error of one statement of several has its number, from 0, in ``details["statement"]``. One that belongs to
+        none, such as a deferred key found broken at the end, has no number.
+
         Raises:
             Precondition: a statement's ``expect_rows`` did not hold.
         """

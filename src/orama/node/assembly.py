@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
@@ -19,6 +19,7 @@ from orama.config.model import Config
 from orama.contracts.cache import Cache
 from orama.contracts.clock import Clock
 from orama.contracts.database import Database
+from orama.domain.sql import SlowStatement
 from orama.gateway.handlers.auth import AuthHandlers
 from orama.gateway.handlers.cache import CacheHandlers
 from orama.gateway.handlers.database import DatabaseHandlers
@@ -52,6 +53,7 @@ from orama.services.sweeper import Sweeper
 from orama.telemetry.log import LogWriter, make_logger, resolve_format
 from orama.telemetry.metrics import Metrics
 from orama.telemetry.observed import PortObserver
+from orama.telemetry.slow_statement import SlowStatementLog
 
 
 class Node(msgspec.Struct, frozen=True):
@@ -84,7 +86,8 @@ async def assemble(config: Config, data: DataDirectory, stack: AsyncExitStack, c
     ports = PortObserver(metrics, clock)
 
     # Ports.
-    database = ports.observed(await _open_database(config, clock, stack), "database")
+    opened = await _open_database(config, clock, stack, SlowStatementLog(events).write)
+    database = ports.observed(opened, "database")
     cache = ports.observed(await _open_cache(config, clock, stack), "cache")
 
     # Services.
@@ -189,12 +192,14 @@ async def operator_identity(config: Config) -> AsyncGenerator[Auth, None]:
     clock = SystemClock()
     async with AsyncExitStack() as stack:
         data = DataDirectory(config.node.data_dir)
-        database = await _open_database(config, clock, stack)
+        database = await _open_database(config, clock, stack, lambda _slow: None)
         yield await _open_identity(config, data, database, clock)
 
 
-async def _open_database(config: Config, clock: Clock, stack: AsyncExitStack) -> Database:
-    database = await SqliteDatabase.open(config.database.sqlite, clock)
+async def _open_database(
+    config: Config, clock: Clock, stack: AsyncExitStack, report_slow: Callable[[SlowStatement], None]
+) -> Database:
+    database = await SqliteDatabase.open(config.database.sqlite, clock, report_slow)
     stack.push_async_callback(database.close)
     return database
 

@@ -56,7 +56,11 @@ class DatabaseHandlers:
         """
         return _row_list(
             await self._database.query(
-                call.caller.namespace, request.sql, request.args or (), consistency=request.consistency
+                call.caller.namespace,
+                request.sql,
+                request.args or (),
+                consistency=request.consistency,
+                origin=call.request_id,
             )
         )
 
@@ -67,14 +71,17 @@ class DatabaseHandlers:
         The answer comes after the effect is durable.
         """
         database = self._database
-        (done,) = await database.execute(call.caller.namespace, [database.statement(request.sql, request.args or ())])
+        statement = database.statement(request.sql, request.args or (), origin=call.request_id)
+        (done,) = await database.execute(call.caller.namespace, [statement])
         return ExecResult(done.rows_affected, done.last_insert_id)
 
     @operation("POST", "/v1/rqlite/find", scope=_READ, route_class=RouteClass.READ, errors=_ALWAYS)
     async def find(self, call: Call, request: FindRows) -> RowList:
         """List the rows whose columns have the given values."""
         return _row_list(
-            await self._database.select(call.caller.namespace, _found(request), consistency=request.consistency)
+            await self._database.select(
+                call.caller.namespace, _found(request), consistency=request.consistency, origin=call.request_id
+            )
         )
 
     @operation(
@@ -82,7 +89,9 @@ class DatabaseHandlers:
     )
     async def find_one(self, call: Call, request: FindRows) -> dict[str, Any]:
         """Read the first row whose columns have the given values."""
-        return await self._database.select_one(call.caller.namespace, _found(request), consistency=request.consistency)
+        return await self._database.select_one(
+            call.caller.namespace, _found(request), consistency=request.consistency, origin=call.request_id
+        )
 
     @operation("POST", "/v1/rqlite/select", scope=_READ, route_class=RouteClass.READ, errors=(*_ALWAYS, Code.NOT_FOUND))
     async def select(self, call: Call, request: SelectRows) -> RowList | dict[str, Any]:
@@ -90,10 +99,12 @@ class DatabaseHandlers:
 
         With `one`, the answer is the first row itself, with the row again in `items`; 404 if there is none.
         """
-        namespace, selection = call.caller.namespace, _selected(request)
+        namespace, selection, origin = call.caller.namespace, _selected(request), call.request_id
         if not request.one:
-            return _row_list(await self._database.select(namespace, selection, consistency=request.consistency))
-        row = await self._database.select_one(namespace, selection, consistency=request.consistency)
+            return _row_list(
+                await self._database.select(namespace, selection, consistency=request.consistency, origin=origin)
+            )
+        row = await self._database.select_one(namespace, selection, consistency=request.consistency, origin=origin)
         return {"items": [row], **row}
 
     @operation(
@@ -111,10 +122,13 @@ class DatabaseHandlers:
         database = self._database
         if request.ops:
             kinds = [step.kind for step in request.ops]
-            batch = [database.statement(step.sql, step.args or (), step.expect_rows) for step in request.ops]
+            batch = [
+                database.statement(step.sql, step.args or (), step.expect_rows, origin=call.request_id)
+                for step in request.ops
+            ]
         else:
             kinds = ["exec"] * len(request.statements or ())
-            batch = [database.statement(sql) for sql in request.statements or ()]
+            batch = [database.statement(sql, origin=call.request_id) for sql in request.statements or ()]
         if not batch:
             raise InvalidArgument("'ops' or 'statements' must hold a statement", reason="missing_field")
         outcomes = await database.execute(call.caller.namespace, batch)
@@ -133,7 +147,7 @@ class DatabaseHandlers:
     )
     async def create_table(self, call: Call, request: CreateTable) -> Done:
         """Create, alter or drop a table, view or index by one statement."""
-        await self._database.define(call.caller.namespace, request.schema)
+        await self._database.define(call.caller.namespace, request.schema, origin=call.request_id)
         return Done()
 
     @operation(
@@ -145,7 +159,7 @@ class DatabaseHandlers:
     )
     async def drop_table(self, call: Call, request: DropTable) -> Done:
         """Remove a table with its rows."""
-        await self._database.drop_table(call.caller.namespace, request.table)
+        await self._database.drop_table(call.caller.namespace, request.table, origin=call.request_id)
         return Done()
 
 

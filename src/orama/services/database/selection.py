@@ -74,8 +74,8 @@ class Selection(msgspec.Struct, frozen=True):
         for condition in self.where:
             yield f"{condition.conj}{condition.expr} "
 
-    def statement(self) -> Statement:
-        """The statement.
+    def statement(self, origin: str = "") -> Statement:
+        """The statement; `origin` as there.
 
         Raises:
             InvalidArgument: a part is not what it must be.
@@ -92,7 +92,7 @@ class Selection(msgspec.Struct, frozen=True):
             f"ORDER BY {', '.join(map(order_term, self.order_by))}" if self.order_by else "",
             self._limit(),
         ]
-        return Statement(" ".join(filter(None, clauses)), arguments)
+        return Statement(" ".join(filter(None, clauses)), arguments, origin=origin)
 
     def _where(self) -> tuple[str, tuple[Value, ...]]:
         text = ""

@@ -29,36 +29,54 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 class DatabaseService:
-    """The database of a namespace. Common to all methods, beside what `contracts.Database` says:
+    """The database of a namespace. Everywhere `origin` is the id of the request that asks, for logs alone.
+
+    Common to all methods, beside what `contracts.Database` says:
 
     Raises:
         InvalidArgument: a request that does not hold together; says what was expected.
         TooLarge: it passes a bound of `SqlLimits`; names the bound and the value.
-    """  # noqa: D415 (the summary runs on)
+    """
 
     def __init__(self, database: Database, limits: SqlLimits) -> None:
         self._database = database
         self._limits = limits
 
     async def query(
-        self, namespace: Namespace, sql: str, args: Sequence[Any] = (), *, consistency: Consistency = Consistency.WEAK
+        self,
+        namespace: Namespace,
+        sql: str,
+        args: Sequence[Any] = (),
+        *,
+        consistency: Consistency = Consistency.WEAK,
+        origin: str = "",
     ) -> Table:
         """Run one statement that only reads."""
-        return await self._read(namespace, self.statement(sql, args), consistency)
+        return await self._read(namespace, self.statement(sql, args, origin=origin), consistency)
 
     async def select(
-        self, namespace: Namespace, selection: Selection, *, consistency: Consistency = Consistency.WEAK
+        self,
+        namespace: Namespace,
+        selection: Selection,
+        *,
+        consistency: Consistency = Consistency.WEAK,
+        origin: str = "",
     ) -> Table:
         """Read what `selection` describes."""
         size = selection.size()
         if size > self._limits.max_selection_bytes:
             raise _too_large("bytes of names and expressions", size, self._limits.max_selection_bytes)
-        statement = selection.statement()
+        statement = selection.statement(origin)
         self._check(statement)
         return await self._read(namespace, statement, consistency)
 
     async def select_one(
-        self, namespace: Namespace, selection: Selection, *, consistency: Consistency = Consistency.WEAK
+        self,
+        namespace: Namespace,
+        selection: Selection,
+        *,
+        consistency: Consistency = Consistency.WEAK,
+        origin: str = "",
     ) -> dict[str, Any]:
         """The first row of what `selection` describes.
 
@@ -66,7 +84,8 @@ class DatabaseService:
             NotFound: there is none.
         """
         limit = 1 if selection.limit is None else min(selection.limit, 1)
-        table = await self.select(namespace, msgspec.structs.replace(selection, limit=limit), consistency=consistency)
+        first = msgspec.structs.replace(selection, limit=limit)
+        table = await self.select(namespace, first, consistency=consistency, origin=origin)
         if not table.rows:
             raise NotFound("not found")
         return table.items()[0]
@@ -81,13 +100,13 @@ class DatabaseService:
         """The namespace's tables and views, ordered by name."""
         return await self._database.schema(namespace)
 
-    async def define(self, namespace: Namespace, sql: str) -> None:
+    async def define(self, namespace: Namespace, sql: str, *, origin: str = "") -> None:
         """Run one statement that defines something: CREATE, ALTER or DROP."""
         if first_keyword(sql) not in DDL_KEYWORDS:
             raise InvalidArgument("'schema' must be one CREATE, ALTER or DROP statement", reason="not_ddl")
-        await self.execute(namespace, [self.statement(sql)])
+        await self.execute(namespace, [self.statement(sql, origin=origin)])
 
-    async def drop_table(self, namespace: Namespace, table: str) -> None:
+    async def drop_table(self, namespace: Namespace, table: str, *, origin: str = "") -> None:
         """Remove a table with its rows.
 
         Raises:
@@ -96,15 +115,17 @@ class DatabaseService:
         if _TABLE_NAME.fullmatch(table) is None:
             raise InvalidArgument("invalid table identifier", reason="invalid_name")
         try:
-            await self.execute(namespace, [self.statement(f"DROP TABLE {quote_identifier(table)}")])
+            await self.execute(namespace, [self.statement(f"DROP TABLE {quote_identifier(table)}", origin=origin)])
         except Unprocessable as error:
             if "no such table" in error.text:
                 raise NotFound(error.text, reason="table_not_found") from error
             raise
 
-    def statement(self, sql: str, args: Sequence[Any] = (), expect_rows: int | None = None) -> Statement:
+    def statement(
+        self, sql: str, args: Sequence[Any] = (), expect_rows: int | None = None, *, origin: str = ""
+    ) -> Statement:
         """A statement with JSON arguments, within the limits."""
-        statement = Statement(sql, to_arguments(args), expect_rows)
+        statement = Statement(sql, to_arguments(args), expect_rows, origin=origin)
         self._check(statement)
         return statement
 

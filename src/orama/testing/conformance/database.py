@@ -24,7 +24,15 @@ import pytest
 from orama.contracts.database import Database, DatabaseGuarantees
 from orama.domain.namespace import PLATFORM, Namespace
 from orama.domain.sql import MAX_INTEGER, MIN_INTEGER, Consistency, Result, SqlLimits, Statement, Value
-from orama.errors import InvalidArgument, PermissionDenied, Precondition, TooLarge, Unavailable, Unprocessable
+from orama.errors import (
+    InvalidArgument,
+    OramaError,
+    PermissionDenied,
+    Precondition,
+    TooLarge,
+    Unavailable,
+    Unprocessable,
+)
 from orama.testing.conformance.database_machine import check_against_model
 
 SHOP: Final = Namespace("shop")
@@ -203,7 +211,7 @@ async def test_batch_takes_effect_whole_or_not_at_all(
     stock: Database, culprit: Statement, error: type[Exception]
 ) -> None:
     await run(stock, "INSERT INTO stock(name) VALUES ('a')")
-    with pytest.raises(error):
+    with pytest.raises(error) as refusal:
         await stock.execute(
             SHOP,
             [
@@ -213,6 +221,8 @@ async def test_batch_takes_effect_whole_or_not_at_all(
                 Statement("INSERT INTO stock(name) VALUES ('c')"),
             ],
         )
+    assert isinstance(refusal.value, OramaError)
+    assert (refusal.value.details or {}).get("statement") == 2
     assert await read(stock, "SELECT name FROM stock") == [("a",)]
     assert [one.name for one in await stock.schema(SHOP)] == ["stock"]
 
@@ -407,7 +417,8 @@ async def test_answer_past_a_limit_is_refused(stock: Database, harness: Database
     limits = harness.limits
     counting = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) SELECT i FROM n"
     assert len(await read(stock, counting, limits.max_rows)) == limits.max_rows
-    with pytest.raises(TooLarge, match=str(limits.max_rows)):
+    page = min(1_000, limits.max_rows)
+    with pytest.raises(TooLarge, match=rf"{limits.max_rows} rows \(max_rows\): .* LIMIT {page}, .* OFFSET {page}"):
         await read(stock, counting, limits.max_rows + 1)
     await run(stock, "CREATE TABLE big(b)")
     count = limits.max_result_bytes // limits.max_value_bytes + 1

@@ -173,12 +173,18 @@ def _run(session: Session, batch: Batch, interrupt: Interrupt) -> list[Result]:
     results: list[Result] = []
     room = session.room()
     for number, statement in enumerate(batch):
-        result = session.run(statement, interrupt, room)
+        try:
+            result = session.run(statement, interrupt, room)
+        except OramaError as error:
+            if len(batch) > 1:
+                error.details = {**(error.details or {}), "statement": number}
+            raise
         found = result.rows_affected if result.rows is None else len(result.rows.rows)
         if statement.expect_rows is not None and found != statement.expect_rows:
             raise Precondition(
                 f"statement {number} met {found} rows where {statement.expect_rows} were expected; nothing was changed",
                 reason="expect_rows",
+                details={"statement": number},
             )
         results.append(result)
     return results

@@ -11,12 +11,13 @@ from orama.backends.database.sqlite.open_database import OpenDatabase
 from orama.backends.database.sqlite.registry import Registry
 from orama.backends.database.sqlite.settings import SqliteSettings
 from orama.backends.database.sqlite.translate import translate
+from orama.backends.database.sqlite.watched import ReportSlow
 from orama.backends.database.sqlite.work import Job, Mailbox
 from orama.backends.database.sqlite.writer import Writers
 from orama.contracts.clock import Clock
 from orama.contracts.database import DatabaseGuarantees
 from orama.domain.namespace import PLATFORM, Namespace
-from orama.domain.sql import RESERVED_PREFIX, Consistency, Result, Rows, SchemaObject, Statement
+from orama.domain.sql import RESERVED_PREFIX, Consistency, Result, Rows, SchemaObject, SlowStatement, Statement
 from orama.errors import InvalidArgument, Unavailable
 
 _T = TypeVar("_T")
@@ -25,6 +26,10 @@ _SCHEMA: Final = Statement(
     "SELECT name, type, sql FROM sqlite_schema WHERE type IN ('table', 'view') ORDER BY name", privileged=True
 )
 _GUARANTEES: Final = DatabaseGuarantees(linearizable_reads=True, enforces_foreign_keys=True, survives_restart=True)
+
+
+def _unreported(_slow: SlowStatement) -> None:
+    """For databases whose slow statements nobody wants to hear of."""
 
 
 class SqliteDatabase:
@@ -36,10 +41,13 @@ class SqliteDatabase:
     and otherwise runs to its end.
     """
 
-    def __init__(self, settings: SqliteSettings, clock: Clock, mailbox: Mailbox) -> None:
+    def __init__(
+        self, settings: SqliteSettings, clock: Clock, mailbox: Mailbox, report_slow: ReportSlow = _unreported
+    ) -> None:
         self._settings = settings
         self._clock = clock
         self._mailbox = mailbox
+        self._report_slow = report_slow
         self._unfinished = 0
         self._closed = False
         self._finished = asyncio.Event()
@@ -55,8 +63,10 @@ class SqliteDatabase:
         )
 
     @classmethod
-    async def open(cls, settings: SqliteSettings, clock: Clock) -> SqliteDatabase:
-        """The adapter, bound to the running event loop.
+    async def open(
+        cls, settings: SqliteSettings, clock: Clock, report_slow: ReportSlow = _unreported
+    ) -> SqliteDatabase:
+        """The adapter, bound to the running event loop. `report_slow` hears of slow statements, from any thread.
 
         Raises:
             Unavailable: the data directory cannot be made.
@@ -65,7 +75,7 @@ class SqliteDatabase:
             await asyncio.to_thread(prepare_directory, settings.data_directory)
         except OSError as error:
             raise translate(error) from error
-        return cls(settings, clock, Mailbox(asyncio.get_running_loop()))
+        return cls(settings, clock, Mailbox(asyncio.get_running_loop()), report_slow)
 
     @property
     def guarantees(self) -> DatabaseGuarantees:
@@ -161,9 +171,10 @@ class SqliteDatabase:
         return OpenDatabase(
             database_path(self._settings.data_directory, namespace),
             self._settings,
-            judges=namespace != PLATFORM,
+            namespace=namespace,
             mailbox=self._mailbox,
             clock=self._clock,
+            report_slow=self._report_slow,
         )
 
 

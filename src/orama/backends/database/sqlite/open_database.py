@@ -11,9 +11,11 @@ from orama.backends.database.sqlite.reader import Readers
 from orama.backends.database.sqlite.rules import CHEAP_FUNCTIONS
 from orama.backends.database.sqlite.session import Session
 from orama.backends.database.sqlite.settings import SqliteSettings
+from orama.backends.database.sqlite.watched import ReportSlow, WatchedSession
 from orama.backends.database.sqlite.work import Mailbox
 from orama.backends.database.sqlite.writer import WriteQueue
 from orama.contracts.clock import Clock
+from orama.domain.namespace import PLATFORM, Namespace
 
 _STEPS_BETWEEN_LOOKS = 20_000
 """About 1 ms of work between two looks at the clock, in threads."""
@@ -30,14 +32,26 @@ class OpenDatabase:
         OSError: the file cannot be made.
     """
 
-    def __init__(self, path: Path, settings: SqliteSettings, *, judges: bool, mailbox: Mailbox, clock: Clock) -> None:
+    def __init__(
+        self,
+        path: Path,
+        settings: SqliteSettings,
+        *,
+        namespace: Namespace,
+        mailbox: Mailbox,
+        clock: Clock,
+        report_slow: ReportSlow,
+    ) -> None:
         self._path = path
         self._settings = settings
-        self._judges = judges
+        self._namespace = namespace
+        self._judges = namespace != PLATFORM
+        self._clock = clock
+        self._report_slow = report_slow
         self.users = 0
         create_file(path)
         # The writer first: it turns a new file into a database in WAL mode, which readers could not.
-        self.writes = WriteQueue(lambda: self._open_session(Access.WRITE), is_platforms=not judges)
+        self.writes = WriteQueue(lambda: self._open_session(Access.WRITE), is_platforms=not self._judges)
         try:
             self.loop_reader = LoopReader(self._open_loop_session(), clock)
         except BaseException:
@@ -59,12 +73,15 @@ class OpenDatabase:
 
     def _open_session(self, access: Access) -> Session:
         settings = self._settings
-        return Session(
+        return WatchedSession(
             open_connection(self._path, access, settings, busy_timeout_s=settings.busy_timeout_s),
+            namespace=self._namespace,
             limits=settings.limits,
             judges=self._judges,
             read_only=access is Access.READ,
             steps=_STEPS_BETWEEN_LOOKS,
+            clock=self._clock,
+            report_slow=self._report_slow,
         )
 
     def _open_loop_session(self) -> Session:

@@ -13,9 +13,9 @@ import apsw
 from orama.backends.database.sqlite.functions import BoundedFunctions
 from orama.backends.database.sqlite.rules import Action, admits, check_text
 from orama.backends.database.sqlite.translate import translate
-from orama.domain.sql import Result, Rows, SqlLimits, Statement, Value
+from orama.domain.sql import Result, Rows, SqlLimits, Statement, Value, answer_too_large
 from orama.domain.sql_text import DDL_KEYWORDS, READ_KEYWORDS, first_keyword, is_blank
-from orama.errors import InvalidArgument, PermissionDenied, TooLarge, Unprocessable
+from orama.errors import InvalidArgument, PermissionDenied, Unprocessable
 
 Interrupt: TypeAlias = Callable[[], Exception | None]
 """Asked again and again while a statement runs: the error to stop it with, or None to let it run."""
@@ -47,11 +47,7 @@ class Room:
         self.rows -= 1
         self.bytes -= size
         if self.rows < 0 or self.bytes < 0:
-            raise TooLarge(
-                f"the answer passes {self.limits.max_rows} rows or {self.limits.max_result_bytes} bytes: "
-                "read it in pages, with LIMIT and a condition on the last key seen",
-                reason="result_too_large",
-            )
+            raise answer_too_large(self.limits, fitting_rows=self.limits.max_rows - self.rows - 1)
 
 
 class Session:
@@ -97,6 +93,11 @@ class Session:
     def in_transaction(self) -> bool:
         """Whether the transaction that `control` began still lives."""
         return self._connection.in_transaction
+
+    @property
+    def compiled(self) -> bool:
+        """Whether the last statement of `run` was compiled, and admitted, however it ended."""
+        return self._started
 
     def control(self, sql: str) -> list[tuple[Value, ...]]:
         """Run a statement of the adapter's own.

@@ -35,6 +35,41 @@ async def test_names_count_for_each_row(tmp_path):
                     await read(database, sql)
 
 
+@pytest.mark.parametrize(
+    ("limits", "name", "passes", "page"),
+    [
+        (SqlLimits(max_rows=5_000), "max_rows", 5_001, 1_000),
+        (SqlLimits(max_rows=100), "max_rows", 101, 100),
+        (SqlLimits(max_result_bytes=1_000_000), "max_result_bytes", 1_000, 494),
+        (SqlLimits(max_result_bytes=3_000), "max_result_bytes", 3, 1),
+        (SqlLimits(max_result_bytes=100_000_000, max_rows=4_000), "max_rows", 4_001, 1_000),
+    ],
+)
+async def test_refusal_names_the_limit_and_a_page_that_fits(tmp_path, limits, name, passes, page):
+    """The page that the text proposes is read as it says, from the first row to the last."""
+    async with open_sqlite(tmp_path, limits=limits) as database:
+        await run(database, "CREATE TABLE t(id INTEGER PRIMARY KEY, text TEXT)")
+        fill = NUMBERS.format(count=passes, columns=f"i, printf('%0{990}d', i)")
+        await database.execute(SHOP, [Statement(f"INSERT INTO t {fill}", privileged=True)])
+        with pytest.raises(TooLarge, match=rf"\({name}\): .* LIMIT {page}, .* OFFSET {page}, {2 * page}, …") as refusal:
+            await read(database, "SELECT * FROM t")
+        assert refusal.value.details == {"name": name, "limit": getattr(limits, name), "page_rows": page}
+        found, last = [], 0
+        while rows := await read(database, f"SELECT * FROM t WHERE id > ? ORDER BY id LIMIT {page}", last):
+            found += [row for row, _ in rows]
+            last = found[-1]
+        assert found == list(range(1, passes + 1))
+        second = await read(database, f"SELECT id FROM t ORDER BY id LIMIT {page} OFFSET {page}")
+        assert [row for (row,) in second] == list(range(page + 1, min(2 * page, passes) + 1))
+
+
+async def test_row_that_fits_no_page_is_told_apart(tmp_path):
+    async with open_sqlite(tmp_path, limits=SqlLimits(max_result_bytes=1_000)) as database:
+        with pytest.raises(TooLarge, match="one row alone passes it: select fewer columns") as refusal:
+            await read(database, "SELECT hex(?)", "x" * 1_000)
+        assert refusal.value.details["page_rows"] == 0
+
+
 async def test_long_name_is_refused(tmp_path):
     async with open_sqlite(tmp_path) as database:
         await run(database, "CREATE TABLE t(a)")

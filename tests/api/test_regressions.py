@@ -17,6 +17,7 @@ from orama.domain.namespace import Namespace
 from support.caller import Caller, sign_in, signed
 from support.examples import fresh_wallet
 from support.node import running_node
+from support.solana import SolanaWallet
 from support.wallet import malleated, with_v
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -240,10 +241,18 @@ async def test_w14_letter_case_of_a_wallet_makes_no_other_caller(node, anonymous
     assert subjects == {wallet.subject}
 
 
-async def test_w14_solana_wallet_is_refused_plainly_rather_than_lower_cased(anonymous):
-    asked = {"wallet": "7EcDhSYGxXyscszYEp35KHN8vvw3svAuLKTzXwCFLtV"}
-    body = await anonymous.refused("/v1/auth/challenge", asked, 400, "Solana")
-    assert body["reason"] == "chain_not_offered"
+async def test_w14_solana_wallet_is_never_lower_cased(node, anonymous):
+    wallet = SolanaWallet(14)
+    answer = await sign_in(node.client, wallet, "w14solana")
+    assert answer["subject"] == wallet.address
+    caller = Caller.with_token(node.client, answer["token"])
+    assert (await caller.get("/v1/auth/whoami")).json()["address"] == wallet.address
+    made = await anonymous.ok("/v1/auth/api-key", await signed(node.client, wallet, "w14solana"))
+    assert made["wallet"] == wallet.address
+    body = await signed(node.client, wallet, "w14solana", name="Shop")
+    assert (await anonymous.ok("/v1/auth/register", body, status=201))["app"]["wallet"] == wallet.address
+    simple = {"wallet": wallet.address, "namespace": "w14nobody"}
+    assert (await anonymous.ok("/v1/auth/simple-key", simple))["wallet"] == wallet.address
 
 
 async def test_w16_one_wallet_has_a_bounded_number_of_open_challenges(node, anonymous):

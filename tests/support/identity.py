@@ -102,7 +102,8 @@ class Gateway:
     ) -> SignedChallenge:
         """A fresh challenge, signed."""
         challenge = await self.auth.sign_in.challenge(wallet.address, namespace, purpose, origin=origin, client=client)
-        return SignedChallenge(wallet.address, challenge.text, wallet.sign(challenge.text), namespace, "ETH")
+        signature = wallet.sign(challenge.text)
+        return SignedChallenge(wallet.address, challenge.text, signature, namespace, wallet.chain_type)
 
     async def sign_in(self, wallet: Wallet, namespace: str = SHOP) -> SignedIn:
         return await self.auth.sign_in.verify(await self.signed(wallet, namespace))

@@ -17,6 +17,8 @@ ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 class Wallet:
     """A key pair; the same `number` makes the same wallet."""
 
+    chain_type = "ETH"
+
     def __init__(self, number: int = 1) -> None:
         self._account = Account.from_key(number.to_bytes(32, "big"))
         self.address: str = self._account.address

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,34 +15,48 @@ from orama.errors import InvalidArgument
 from orama.wire.auth import Challenge
 
 if TYPE_CHECKING:
-    from coincurve import PrivateKey
+    from orama.cli.wallet_key import WalletKey
 
 app = typer.Typer(no_args_is_help=True, help="A wallet in a file, for scripts and tests.")
-KeyFile = Annotated[Path, typer.Option("--key", metavar="FILE", help="The file with the private key, in hexadecimal.")]
+KeyFile = Annotated[
+    Path,
+    typer.Option(
+        "--key",
+        metavar="FILE",
+        help="The file with the private key: hexadecimal for Ethereum, a JSON array as of solana-keygen for Solana.",
+    ),
+]
+
+
+class ChainName(StrEnum):
+    """The chains by the names that people type."""
+
+    ETH = "eth"
+    SOL = "sol"
 
 
 @app.command("create")
-def create(key: KeyFile) -> None:
-    """Make an Ethereum key, readable by you alone, and print its address."""
-    from coincurve import PrivateKey
+def create(
+    key: KeyFile,
+    chain: Annotated[ChainName, typer.Option("--chain", help="Whose wallet: Ethereum's or Solana's.")] = ChainName.ETH,
+) -> None:
+    """Make a key, readable by you alone, and print its address."""
+    from orama.cli.wallet_key import EthereumKey, SolanaKey
 
-    private = PrivateKey()
+    made = SolanaKey.create() if chain is ChainName.SOL else EthereumKey.create()
     try:
         descriptor = os.open(key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as cause:
         raise InvalidArgument(f"cannot write {key}: {cause.strerror}") from cause
     with os.fdopen(descriptor, "w") as file:
-        file.write(private.to_hex() + "\n")
-    address(key)
+        file.write(made.text + "\n")
+    print(made.address)
 
 
 @app.command("address")
 def address(key: KeyFile) -> None:
     """Print the address."""
-    from orama.domain.ethereum import checksum_address, keccak256
-
-    public = _read(key).public_key.format(compressed=False)
-    print(checksum_address(keccak256(public[1:])[-20:].hex()))
+    print(_read(key).address)
 
 
 @app.command("sign")
@@ -49,8 +64,8 @@ def sign(
     key: KeyFile,
     message: Annotated[str, typer.Argument(help="The text to sign.")],
 ) -> None:
-    """Sign a text as `personal_sign` does (EIP-191) and print the signature in hexadecimal."""
-    print(_signature(key, message))
+    """Sign a text and print the signature: EIP-191 in hexadecimal, or for Solana Ed25519 in base64."""
+    print(_read(key).sign(message))
 
 
 @app.command("answer")
@@ -63,28 +78,21 @@ def answer(key: KeyFile) -> None:
         challenge = msgspec.json.decode(sys.stdin.buffer.read(), type=Challenge)
     except msgspec.DecodeError as cause:
         raise InvalidArgument(f"standard input holds no challenge: {cause}") from cause
+    wallet = _read(key)
     body = {
         "wallet": challenge.wallet,
+        "chain_type": wallet.chain.value,
         "namespace": challenge.namespace,
         "nonce": challenge.nonce,
-        "signature": _signature(key, challenge.nonce),
+        "signature": wallet.sign(challenge.nonce),
     }
     print(msgspec.json.encode(body).decode())
 
 
-def _signature(key: Path, text: str) -> str:
-    from orama.domain.ethereum import personal_message_hash
-
-    # The library's annotation of an argument that is not used here is incomplete.
-    signature = bytearray(_read(key).sign_recoverable(personal_message_hash(text), hasher=None))  # pyright: ignore[reportUnknownMemberType]
-    signature[64] += 27
-    return "0x" + signature.hex()
-
-
-def _read(file: Path) -> PrivateKey:
-    from coincurve import PrivateKey
+def _read(file: Path) -> WalletKey:
+    from orama.cli.wallet_key import parse_key
 
     try:
-        return PrivateKey.from_hex(file.read_text("ascii").strip().removeprefix("0x"))
+        return parse_key(file.read_text("ascii").strip())
     except (OSError, ValueError) as cause:
         raise InvalidArgument(f"cannot read a private key from {file}: {cause}") from cause

@@ -35,13 +35,17 @@ class Challenge(msgspec.Struct):
 
 
 class PresentSignature(msgspec.Struct, kw_only=True):
-    """A signed challenge: its `nonce` as received and the wallet's signature of it."""
+    """A signed challenge: its `nonce` as received and the wallet's signature of it.
+
+    For Ethereum (`chain_type` ETH) that is EIP-191's in hexadecimal, for Solana (SOL) Ed25519's in standard base64.
+    Without `chain_type` the form of the wallet decides.
+    """
 
     wallet: Wallet = ""
     nonce: Text = ""
     signature: Text = ""
     namespace: NamespaceName = ""
-    chain_type: str = "ETH"
+    chain_type: str = ""
 
 
 class CreateApiKey(PresentSignature, kw_only=True):
@@ -95,7 +99,7 @@ class SignedIn(msgspec.Struct, kw_only=True):
 
 
 class ApiKeyCreated(msgspec.Struct):
-    """A new API key, shown this once. `wallet`: lower case, without ``0x``."""
+    """A new API key, shown this once. `wallet`: of Ethereum in lower case, without ``0x``; of Solana as it is."""
 
     api_key: str
     namespace: str
@@ -113,7 +117,7 @@ class SimpleKeyCreated(msgspec.Struct):
 
 
 class App(msgspec.Struct):
-    """An application. `wallet`: lower case."""
+    """An application. `wallet`: of Ethereum in lower case; of Solana as it is."""
 
     app_id: str
     name: str

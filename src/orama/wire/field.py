@@ -22,8 +22,11 @@ Words: TypeAlias = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": r"\
 Wallet: TypeAlias = Annotated[
     str,
     msgspec.Meta(
-        description="An Ethereum address.",
-        extra_json_schema={"pattern": r"^\s*(0[xX])?[0-9a-fA-F]{40}\s*$", REQUIRED: True},
+        description="An Ethereum address, or a Solana address in its exact case.",
+        extra_json_schema={
+            "pattern": r"^\s*((0[xX])?[0-9a-fA-F]{40}|[1-9A-HJ-NP-Za-km-z]{32,44})\s*$",
+            REQUIRED: True,
+        },
     ),
 ]
 """A wallet that must be there."""

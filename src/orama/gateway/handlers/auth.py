@@ -10,6 +10,7 @@ from orama.domain.api_key import PREFIX
 from orama.domain.identity import Method
 from orama.domain.namespace import Namespace, parse_namespace
 from orama.domain.timestamp import rfc3339
+from orama.domain.wallet import Chain
 from orama.errors import Code, InvalidArgument, Unauthenticated
 from orama.gateway.kernel.call import Call
 from orama.gateway.kernel.client_address import address_group
@@ -42,8 +43,8 @@ class AuthHandlers:
     async def challenge(self, call: Call, request: wire.RequestChallenge) -> wire.Challenge:
         """Ask for a text to sign.
 
-        Sign `nonce` exactly as it is (EIP-191, `personal_sign`); it is good once, for five minutes, for this wallet,
-        namespace and purpose.
+        Sign `nonce` exactly as it is (Ethereum: EIP-191, `personal_sign`; Solana: Ed25519, `signMessage`). It is good
+        once, for five minutes, for this wallet, namespace and purpose.
         """
         if not request.wallet.strip():
             raise InvalidArgument("wallet is required", reason="missing_field")
@@ -119,7 +120,9 @@ class AuthHandlers:
     async def register(self, _call: Call, request: wire.RegisterApp) -> wire.AppRegistered:
         """Register an application with a signed challenge."""
         app = await self._auth.sign_in.register(_signed(request), request.name)
-        return wire.AppRegistered(app.id, wire.App(app.id, app.name, app.namespace, request.wallet.strip().lower()))
+        wallet = request.wallet.strip()
+        echo = wallet.lower() if app.wallet.chain is Chain.ETHEREUM else wallet
+        return wire.AppRegistered(app.id, wire.App(app.id, app.name, app.namespace, echo))
 
     @operation("POST", "/v1/auth/token", scope=CREDENTIAL, route_class=RouteClass.SIGN_IN, errors=_TOKEN_ERRORS)
     async def token(self, call: Call) -> wire.AccessToken:

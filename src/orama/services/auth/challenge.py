@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
+from typing import Final
 from urllib.parse import urlsplit
 
 import msgspec
@@ -11,19 +13,21 @@ import msgspec
 from orama.contracts.clock import Clock
 from orama.contracts.database import Database
 from orama.domain.base62 import base62
-from orama.domain.ethereum import recover_address
 from orama.domain.namespace import PLATFORM, Namespace
 from orama.domain.purpose import Use, statement_of, uses_of
-from orama.domain.siwe import SignInMessage, parse_message
+from orama.domain.sign_in_message import SignInMessage, parse_message
 from orama.domain.sql import Consistency, Statement
 from orama.domain.timestamp import parse_rfc3339, rfc3339, to_ms
-from orama.domain.wallet import Wallet
+from orama.domain.wallet import Chain, Wallet
 from orama.errors import InvalidArgument, Precondition, RateLimited, Unauthenticated
 from orama.services.auth.settings import AuthSettings
 from orama.services.sweep import Sweep, platform_sweep
 
-_LIVE = "FROM challenges WHERE wallet = ? AND client = ? AND used_at IS NULL AND expires_at > ?"
-_REMOVE_EXPIRED = "DELETE FROM challenges WHERE hash IN (SELECT hash FROM challenges WHERE expires_at <= ? LIMIT ?)"
+_LOOPBACK: Final = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?", re.ASCII)
+_LIVE: Final = "FROM challenges WHERE wallet = ? AND client = ? AND used_at IS NULL AND expires_at > ?"
+_REMOVE_EXPIRED: Final = (
+    "DELETE FROM challenges WHERE hash IN (SELECT hash FROM challenges WHERE expires_at <= ? LIMIT ?)"
+)
 
 
 class Challenge(msgspec.Struct, frozen=True):
@@ -34,7 +38,7 @@ class Challenge(msgspec.Struct, frozen=True):
 
 
 class Challenges:
-    """Writes the texts (EIP-4361) and judges what comes back. Of the text only its SHA-256 is stored."""
+    """Writes the texts (see `SignInMessage`) and judges what comes back. Of a text only its SHA-256 is stored."""
 
     def __init__(self, database: Database, clock: Clock, settings: AuthSettings) -> None:
         self._database = database
@@ -53,11 +57,12 @@ class Challenges:
         expires_at = now + self._settings.challenge_s * 1000
         scheme, domain = self._site(origin)
         text = SignInMessage(
+            chain=wallet.chain,
             domain=domain,
             address=wallet.display,
             statement=statement_of(purpose, namespace),
             uri=f"{scheme}://{domain}",
-            chain_id=self._settings.chain_id,
+            chain_id=self._chain_id(wallet.chain),
             nonce=base62(secrets.token_bytes(16)),
             issued_at=rfc3339(now),
             expiration_time=rfc3339(expires_at),
@@ -109,11 +114,9 @@ class Challenges:
         if (owner, bound_namespace) != (wallet.subject, namespace) or use not in uses_of(str(purpose)):
             raise verification_failed("challenge_for_another_use")
         try:
-            signer = recover_address(text, signature)
+            wallet.check_signature(text, signature)
         except ValueError as error:
             raise verification_failed("invalid_signature") from error
-        if signer != wallet.address:
-            raise verification_failed("invalid_signature")
         return Statement(
             "UPDATE challenges SET used_at = ? WHERE hash = ? AND used_at IS NULL AND expires_at > ?",
             (now, _hash(text), now),
@@ -134,20 +137,32 @@ class Challenges:
             asking = urlsplit(origin or "")
         except ValueError:
             asking = urlsplit("")
-        if asking.scheme in {"http", "https"} and asking.netloc.lower() in self._settings.allowed_domains:
+        if asking.scheme in {"http", "https"} and self._is_ours(asking.netloc.lower()):
             return asking.scheme, asking.netloc.lower()
         return "http" if self._settings.development else "https", self._settings.public_host
+
+    def _is_ours(self, domain: str) -> bool:
+        """Whether texts may name `domain`: wallets refuse to sign for another than that of the page which asks.
+
+        In development that is any page of this machine, too.
+        """
+        if self._settings.development and _LOOPBACK.fullmatch(domain) is not None:
+            return True
+        return domain in self._settings.allowed_domains or domain == self._settings.public_host
+
+    def _chain_id(self, chain: Chain) -> str:
+        return str(self._settings.chain_id) if chain is Chain.ETHEREUM else self._settings.solana_chain
 
     def _check_message(self, message: SignInMessage, wallet: Wallet) -> None:
         now, skew_ms = to_ms(self._clock.now()), self._settings.clock_skew_s * 1000
         issued_at = parse_rfc3339(message.issued_at)
-        if message.domain not in {self._settings.public_host, *self._settings.allowed_domains}:
+        if not self._is_ours(message.domain):
             raise ValueError("another site's domain")
         if message.uri not in {f"https://{message.domain}", f"http://{message.domain}"}:
             raise ValueError("another site's URI")
-        if message.chain_id != self._settings.chain_id:
+        if message.chain_id != self._chain_id(wallet.chain):
             raise ValueError("another chain")
-        if message.address != wallet.display:
+        if (message.chain, message.address) != (wallet.chain, wallet.display):
             raise ValueError("another wallet")
         if not now - self._settings.challenge_s * 1000 - skew_ms <= issued_at <= now + skew_ms:
             raise ValueError("issued at another time")

@@ -9,6 +9,7 @@ import msgspec
 from orama.domain.namespace import Namespace
 
 Algorithm = Literal["EdDSA", "RS256"]
+SolanaChain = Literal["mainnet", "testnet", "devnet", "localnet"]
 
 
 class AuthSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -35,6 +36,8 @@ class AuthSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     """Hosts (with port if unusual) of web applications whose ``Origin`` becomes the domain instead."""
     chain_id: int = 1
     """The Ethereum chain that texts to sign name (EIP-155); 1 is the main network."""
+    solana_chain: SolanaChain = "mainnet"
+    """The Solana network that texts to sign name."""
     challenge_s: int = 300
     """How long a text to sign may be signed."""
     max_live_challenges: int = 10

@@ -16,7 +16,7 @@ from orama.domain.namespace import PLATFORM, Namespace, parse_namespace
 from orama.domain.purpose import Use
 from orama.domain.sql import Statement
 from orama.domain.timestamp import to_ms
-from orama.domain.wallet import Chain, Wallet, parse_chain, parse_wallet, solana_not_offered
+from orama.domain.wallet import Wallet, parse_chain, parse_wallet
 from orama.errors import InvalidArgument, PermissionDenied, Precondition, Unavailable
 from orama.services.auth.access_token import AccessTokens, IssuedToken
 from orama.services.auth.api_key import ApiKeys
@@ -30,7 +30,7 @@ _MAX_NAME: Final = 128
 
 
 class SignedChallenge(msgspec.Struct, frozen=True):
-    """What a caller presents, as texts. A blank namespace is the default one."""
+    """What a caller presents, as texts. A blank namespace is the default one, a blank chain type that of the wallet."""
 
     wallet: str
     text: str
@@ -56,11 +56,12 @@ class IssuedKey(msgspec.Struct, frozen=True):
 
 
 class App(msgspec.Struct, frozen=True):
-    """A registered application."""
+    """An application that a wallet registered."""
 
     id: str
     name: str
     namespace: Namespace
+    wallet: Wallet
 
 
 _T = TypeVar("_T")
@@ -138,7 +139,7 @@ class SignIn:
             raise InvalidArgument(f"a name has at most {_MAX_NAME} characters", reason="invalid_name")
 
         async def create(wallet: Wallet, namespace: Namespace) -> tuple[App, list[Statement]]:
-            app = App("app_" + base62(secrets.token_bytes(12)), name, namespace)
+            app = App("app_" + base62(secrets.token_bytes(12)), name, namespace, wallet)
             row = (app.id, namespace, name, wallet.subject, to_ms(self._clock.now()))
             sql = "INSERT INTO apps (id, namespace, name, wallet, created_at) VALUES (?, ?, ?, ?, ?)"
             return app, [Statement(sql, row)]
@@ -190,12 +191,15 @@ class SignIn:
         return IssuedKey(key, wallet, to_ms(self._clock.now())), [creation]
 
     def _parse(self, signed: SignedChallenge) -> tuple[Wallet, Namespace]:
-        chain = parse_chain(signed.chain_type)
-        if chain is None:
-            raise verification_failed("unknown_chain_type")
-        if chain is Chain.SOLANA:
-            raise solana_not_offered()
-        return parse_wallet(signed.wallet), self._namespace(signed.namespace)
+        wallet, chain = parse_wallet(signed.wallet), parse_chain(signed.chain_type)
+        if signed.chain_type.strip() and chain is not wallet.chain:
+            if chain is None:
+                raise verification_failed("unknown_chain_type")
+            raise InvalidArgument(
+                f"this is a wallet of another chain: send it with chain_type {wallet.chain.value!r}, or with none",
+                reason="chain_mismatch",
+            )
+        return wallet, self._namespace(signed.namespace)
 
     def _namespace(self, text: str) -> Namespace:
         return parse_namespace(text) if text else self._settings.default_namespace

@@ -8,7 +8,7 @@ import re
 import msgspec
 import pytest
 
-from orama.domain.siwe import parse_message
+from orama.domain.sign_in_message import parse_message
 from orama.errors import Conflict, InvalidArgument, PermissionDenied, RateLimited, Unauthenticated
 from support.identity import SHOP, Gateway
 from support.wallet import Wallet, malleated, with_v
@@ -55,7 +55,7 @@ async def test_item_3_the_text_names_everything_the_signature_is_bound_to(gatewa
     assert message.domain == "localhost"
     assert message.address == OWNER.address
     assert message.statement == "Create an API key for the namespace shop."
-    assert message.chain_id == 1
+    assert message.chain_id == "1"
     assert re.fullmatch(r"[0-9A-Za-z]{22}", message.nonce)
     assert message.expiration_time == "2027-01-15T08:05:00.000Z"
 
@@ -104,7 +104,7 @@ async def test_w2_a_text_that_the_gateway_did_not_write_never_counts(gateway):
         ("domain", "evil.example"),
         ("domain", "localhost.evil.example"),
         ("uri", "https://evil.example"),
-        ("chain_id", 137),
+        ("chain_id", "137"),
         ("address", STRANGER.address),
         ("issued_at", "2027-01-15T07:50:00Z"),
         ("issued_at", "2027-01-15T08:02:00Z"),
@@ -306,10 +306,11 @@ async def test_the_domain_is_an_allowed_origins_else_our_own(another_gateway, or
     assert await gateway.auth.sign_in.verify(signed)
 
 
-async def test_solana_is_refused_as_not_offered_yet(gateway):
+async def test_the_chain_type_must_be_that_of_the_wallet(gateway):
     signed = await gateway.signed(OWNER)
-    with pytest.raises(InvalidArgument, match="not offered yet"):
+    with pytest.raises(InvalidArgument, match="chain_type 'ETH'") as failure:
         await gateway.auth.sign_in.verify(changed(signed, chain_type="sol"))
+    assert failure.value.reason == "chain_mismatch"
     assert await refused(gateway, changed(signed, chain_type="BTC")) == "unknown_chain_type"
     assert await gateway.auth.sign_in.verify(changed(signed, chain_type=" eth "))
 

@@ -20,7 +20,9 @@ from orama.testing.conformance.database import SHOP
 
 
 class SqliteHarness:
-    guarantees = DatabaseGuarantees(linearizable_reads=True, enforces_foreign_keys=True, survives_restart=True)
+    guarantees = DatabaseGuarantees(
+        linearizable_reads=True, enforces_foreign_keys=True, survives_restart=True, keeps_results=True
+    )
     limits = SqlLimits(statement_timeout_s=0.3, max_value_bytes=64 * 1024, max_result_bytes=256 * 1024)
 
     def __init__(self, directory):

@@ -51,6 +51,10 @@ class SwitchableDatabase:
         await self._pass()
         return await self._database.execute(namespace, batch)
 
+    async def execute_once(self, namespace, batch, once):
+        await self._pass()
+        return await self._database.execute_once(namespace, batch, once)
+
     async def schema(self, namespace):
         await self._pass()
         return await self._database.schema(namespace)

@@ -8,6 +8,7 @@ from typing import Protocol
 import msgspec
 
 from orama.domain.namespace import Namespace
+from orama.domain.once import Executed, Once
 from orama.domain.sql import Consistency, Result, Rows, SchemaObject, Statement
 
 
@@ -20,6 +21,9 @@ class DatabaseGuarantees(msgspec.Struct, frozen=True):
     """A statement that breaks a foreign key fails."""
     survives_restart: bool
     """What was acknowledged is there after the process dies and starts again."""
+    keeps_results: bool
+    """`execute_once` gives the results of a repeated batch again, where they are short enough to be kept. Where False,
+    it may say None instead."""
 
 
 class Database(Protocol):
@@ -70,6 +74,22 @@ class Database(Protocol):
 
         Raises:
             Precondition: a statement's ``expect_rows`` did not hold.
+        """
+        ...
+
+    async def execute_once(self, namespace: Namespace, batch: Sequence[Statement], once: Once) -> Executed:
+        """`execute` for a batch with a key: it takes effect exactly once, however often and from wherever it is sent.
+
+        The key is remembered, with the request's digest, the note and the results, in the same atomic unit as the
+        effects, the key first: until `Once.expires_at` (by the `Once.now` of later calls) the same key changes nothing
+        and gives what was remembered. That holds for repeats at the same moment, after a failure whose outcome is
+        unknown, and after a crash at any point. A batch that fails is not remembered: a repeat runs again. An empty
+        batch remembers its key alone.
+
+        `domain.once` has the table, in the namespace's own database, and the statements that belong to it.
+
+        Raises:
+            Conflict: the key is remembered for another request (reason ``idempotency_key_reused``).
         """
         ...
 

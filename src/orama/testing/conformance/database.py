@@ -15,6 +15,7 @@ Tests skip on guarantees only, never on a class.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final, Protocol
@@ -23,8 +24,10 @@ import pytest
 
 from orama.contracts.database import Database, DatabaseGuarantees
 from orama.domain.namespace import PLATFORM, Namespace
+from orama.domain.once import Executed, Once, annotate, forget, remove_expired
 from orama.domain.sql import MAX_INTEGER, MIN_INTEGER, Consistency, Result, SqlLimits, Statement, Value
 from orama.errors import (
+    Conflict,
     InvalidArgument,
     OramaError,
     PermissionDenied,
@@ -43,6 +46,7 @@ Method = Callable[[Database], Awaitable[object]]
 METHODS: Final[dict[str, Method]] = {
     "query": lambda database: database.query(SHOP, Statement("SELECT 1")),
     "execute": lambda database: database.execute(SHOP, [Statement("CREATE TABLE late(x)")]),
+    "execute_once": lambda database: database.execute_once(SHOP, [Statement("SELECT 1")], once("late")),
     "schema": lambda database: database.schema(SHOP),
     "ping": lambda database: database.ping(),
 }
@@ -91,6 +95,19 @@ async def run(database: Database, sql: str, *args: Value, namespace: Namespace =
 async def read(database: Database, sql: str, *args: Value, namespace: Namespace = SHOP) -> list[tuple[Value, ...]]:
     """The rows of one query."""
     return (await database.query(namespace, Statement(sql, args))).rows
+
+
+def once(key: str, request: str = "", *, now: int = 1_000, **fields: Any) -> Once:
+    """A key, good for 1 second from `now`."""
+    digests = [hashlib.sha256(text.encode()).digest() for text in (key, request)]
+    return Once(*digests, now=now, expires_at=now + 1_000, **fields)
+
+
+async def insert_once(database: Database, key: Once, name: str = "a", namespace: Namespace = SHOP) -> Executed:
+    """A row that has a place for one only, and the numbers of rows before and after."""
+    counting = Statement("SELECT count(*) AS rows FROM stock")
+    insertion = Statement("INSERT INTO stock(name) VALUES (?)", (name,))
+    return await database.execute_once(namespace, [counting, insertion, counting], key)
 
 
 def _wants(condition: bool, guarantee: str) -> None:
@@ -411,6 +428,171 @@ async def test_rebuild_that_breaks_a_foreign_key_changes_nothing(stock: Database
     assert await read(stock, "SELECT name FROM stock ORDER BY id") == [("a",), ("b",)]
     with pytest.raises(Unprocessable, match="FOREIGN KEY constraint failed"):
         await run(stock, "DELETE FROM stock")
+
+
+async def test_batch_with_a_key_takes_effect_once_and_repeats_get_its_results(
+    stock: Database, harness: DatabaseHarness
+) -> None:
+    first = await insert_once(stock, once("k"))
+    assert not first.replayed
+    assert first.results is not None
+    assert [one.rows.rows if one.rows else one.last_insert_id for one in first.results] == [[(0,)], 1, [(1,)]]
+    for _ in range(3):
+        again = await insert_once(stock, once("k"))
+        assert again.replayed
+        assert again.results == (first.results if harness.guarantees.keeps_results else again.results)
+    assert await read(stock, "SELECT name FROM stock") == [("a",)]
+
+
+async def test_kept_results_are_exactly_the_first_ones(database: Database, harness: DatabaseHarness) -> None:
+    _wants(harness.guarantees.keeps_results, "keeps_results")
+    values = (None, 0, MIN_INTEGER, MAX_INTEGER, 1.0, -1e300, "größe 🛒", "a\0b", b"", bytes(range(256)))
+    batch = [
+        Statement("CREATE TABLE t(a INTEGER, b TEXT)"),
+        Statement("INSERT INTO t VALUES (1, 'x') RETURNING b, a, a + 1"),
+        Statement(f"SELECT {', '.join('?' * len(values))}", values),
+        Statement("SELECT * FROM t WHERE 0"),
+    ]
+    first = await database.execute_once(SHOP, batch, once("k"))
+    again = await database.execute_once(SHOP, batch, once("k"))
+    assert (again.results, again.replayed) == (first.results, True)
+    assert again.results is not None
+    assert again.results[2].rows is not None
+    ((*found,),) = again.results[2].rows.rows
+    assert [type(value) for value in found] == [type(value) for value in values]
+
+
+async def test_key_of_another_request_is_refused_and_changes_nothing(stock: Database) -> None:
+    await insert_once(stock, once("k", "buy"))
+    with pytest.raises(Conflict) as refusal:
+        await insert_once(stock, once("k", "sell"), "b")
+    assert refusal.value.reason == "idempotency_key_reused"
+    assert not (await insert_once(stock, once("other", "sell"), "b")).replayed
+    assert await read(stock, "SELECT name FROM stock ORDER BY id") == [("a",), ("b",)]
+
+
+@pytest.mark.parametrize(
+    "culprit",
+    [
+        Statement("INSERT INTO stock(name) VALUES ('taken')"),
+        Statement("INSERT OR ROLLBACK INTO stock(name) VALUES ('taken')"),
+        Statement("UPDATE stock SET n = 1 WHERE name = 'nobody'", expect_rows=1),
+        Statement("INSERT INTO nowhere VALUES (1)"),
+        Statement("COMMIT"),
+        Statement(f"INSERT INTO stock(name) {ENDLESS}"),
+    ],
+)
+async def test_batch_that_fails_is_not_remembered(stock: Database, culprit: Statement) -> None:
+    await run(stock, "INSERT INTO stock(name) VALUES ('taken')")
+    for _ in range(2):
+        with pytest.raises(OramaError):
+            await stock.execute_once(SHOP, [Statement("INSERT INTO stock(name) VALUES ('b')"), culprit], once("k"))
+    assert not (await insert_once(stock, once("k", "something else"), "b")).replayed
+    assert await read(stock, "SELECT name FROM stock ORDER BY id") == [("taken",), ("b",)]
+
+
+async def test_50_repeats_at_once_take_effect_once(stock: Database, harness: DatabaseHarness) -> None:
+    culprits = [run(stock, "INSERT OR ROLLBACK INTO stock(id, name) VALUES (1, NULL)") for _ in range(5)]
+    *outcomes, _ = await asyncio.gather(
+        *(insert_once(stock, once("k"), "a") for _ in range(25)),
+        *culprits,
+        *(insert_once(stock, once("k"), "a") for _ in range(25)),
+        run(stock, "INSERT INTO stock(name) VALUES ('b')"),
+        return_exceptions=True,
+    )
+    executed = [one for one in outcomes if isinstance(one, Executed)]
+    assert len(executed) == 50
+    assert sum(not one.replayed for one in executed) == 1
+    (first,) = [one for one in executed if not one.replayed]
+    if harness.guarantees.keeps_results:
+        assert all(one.results == first.results for one in executed)
+    assert await read(stock, "SELECT name FROM stock ORDER BY id") == [("a",), ("b",)]
+
+
+async def test_namespaces_do_not_share_keys(database: Database) -> None:
+    for namespace in (SHOP, BANK, PLATFORM):
+        await run(database, "CREATE TABLE stock(id INTEGER PRIMARY KEY, name TEXT)", namespace=namespace)
+        assert not (await insert_once(database, once("k", str(namespace)), namespace=namespace)).replayed
+    assert (await insert_once(database, once("k", "bank"), namespace=BANK)).replayed
+    assert await read(database, "SELECT count(*) FROM stock", namespace=PLATFORM) == [(1,)]
+
+
+async def test_key_is_good_until_it_expires(stock: Database) -> None:
+    assert not (await insert_once(stock, once("k"))).replayed
+    assert (await insert_once(stock, once("k", now=1_999))).replayed
+    assert not (await insert_once(stock, once("k", "another", now=2_000), "b")).replayed
+    assert (await insert_once(stock, once("k", "another", now=2_001))).replayed
+    assert await read(stock, "SELECT count(*) FROM stock") == [(2,)]
+
+
+async def test_results_too_long_to_be_kept_are_none_and_the_effect_stays_one(stock: Database) -> None:
+    key = once("k", max_kept_bytes=100)
+    first = await stock.execute_once(
+        SHOP, [Statement("INSERT INTO stock(name) VALUES (?) RETURNING name", ("x" * 100,))], key
+    )
+    assert first.results is not None
+    again = await stock.execute_once(SHOP, [Statement("DELETE FROM stock")], key)
+    assert (again.results, again.replayed) == (None, True)
+    assert await read(stock, "SELECT count(*) FROM stock") == [(1,)]
+
+
+async def test_note_is_kept_with_the_key_and_can_be_changed(stock: Database) -> None:
+    assert (await insert_once(stock, once("k", note=b"\0first"))).note == b"\0first"
+    assert (await insert_once(stock, once("k", note=b"second"))).note == b"\0first"
+    await stock.execute(SHOP, [annotate(once("k").key, b"third")])
+    assert (await insert_once(stock, once("k"))).note == b"third"
+    assert (await insert_once(stock, once("other"), "b")).note is None
+
+
+async def test_empty_batch_with_a_key_remembers_the_key_until_it_is_forgotten(database: Database) -> None:
+    assert await database.execute_once(SHOP, [], once("k")) == Executed([], None, replayed=False)
+    assert (await database.execute_once(SHOP, [], once("k"))).replayed
+    await database.execute(SHOP, [forget(once("k").key)])
+    assert not (await database.execute_once(SHOP, [], once("k", "another"))).replayed
+
+
+async def test_expired_keys_are_removed_a_few_at_a_time(database: Database) -> None:
+    for number in range(5):
+        await database.execute_once(SHOP, [], once(str(number)))
+    await database.execute_once(SHOP, [], once("later", now=1_500))
+    removed = [(await database.execute(SHOP, [remove_expired(2_000, 3)]))[0].rows_affected for _ in range(3)]
+    assert removed == [3, 2, 0]
+    assert (await database.execute_once(SHOP, [], once("later", now=2_000))).replayed
+
+
+async def test_table_rebuilt_under_a_key_is_rebuilt_once(stock: Database) -> None:
+    await run(stock, "INSERT INTO stock(name, n) VALUES ('a', 1)")
+    batch = [
+        Statement("CREATE TABLE again(id INTEGER PRIMARY KEY, name TEXT, n INTEGER)"),
+        Statement("INSERT INTO again SELECT id, name, n + 1 FROM stock"),
+        Statement("DROP TABLE stock"),
+        Statement("ALTER TABLE again RENAME TO stock"),
+    ]
+    outcomes = await asyncio.gather(*(stock.execute_once(SHOP, batch, once("k")) for _ in range(5)))
+    assert sorted(one.replayed for one in outcomes) == [False, True, True, True, True]
+    assert await read(stock, "SELECT n FROM stock") == [(2,)]
+
+
+async def test_keys_survive_a_restart(harness: DatabaseHarness) -> None:
+    _wants(harness.guarantees.survives_restart, "survives_restart")
+    first = await harness.open()
+    await run(first, "CREATE TABLE stock(id INTEGER PRIMARY KEY, name TEXT)")
+    await insert_once(first, once("k"))
+    await first.close()
+    second = await harness.open()
+    assert (await insert_once(second, once("k"))).replayed
+    assert await read(second, "SELECT count(*) FROM stock") == [(1,)]
+    await second.close()
+
+
+async def test_tenants_see_nothing_of_keys(stock: Database) -> None:
+    await insert_once(stock, once("k"))
+    assert [one.name for one in await stock.schema(SHOP)] == ["stock"]
+    for sql in ("SELECT * FROM _orama_idempotency", "DELETE FROM _orama_idempotency"):
+        with pytest.raises(PermissionDenied):
+            await run(stock, sql)
+        with pytest.raises(PermissionDenied):
+            await stock.execute_once(SHOP, [Statement(sql)], once("other"))
 
 
 async def test_answer_past_a_limit_is_refused(stock: Database, harness: DatabaseHarness) -> None:

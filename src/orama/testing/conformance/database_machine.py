@@ -12,8 +12,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from orama.contracts.database import Database
 from orama.domain.namespace import Namespace
+from orama.domain.once import Once
 from orama.domain.sql import MAX_INTEGER, MIN_INTEGER, Statement, Value
-from orama.errors import OramaError, Precondition, Unprocessable
+from orama.errors import Conflict, OramaError, Precondition, Unprocessable
 
 _SPACES: Final = (Namespace("n"), Namespace("N"))
 
@@ -97,6 +98,7 @@ def check_against_model(open_database: Callable[[], Coroutine[Any, Any, Database
             self.runner = asyncio.Runner()
             self.database = self.runner.run(open_database())
             self.model: dict[Namespace, _Rows] = {space: {} for space in _SPACES}
+            self.keys: dict[tuple[Namespace, int], int] = {}
 
         def teardown(self) -> None:
             self.runner.run(self.database.close())
@@ -120,6 +122,41 @@ def check_against_model(open_database: Callable[[], Coroutine[Any, Any, Database
             outcomes = self.runner.run(all_outcomes())
             for batch, outcome in zip(batches, outcomes, strict=True):
                 self._apply(space, batch, outcome)
+
+        @rule(
+            space=_spaces,
+            name=_keys,
+            request=st.integers(0, 1),
+            batch=st.lists(_changes, min_size=1, max_size=4),
+            times=st.integers(1, 4),
+        )
+        def execute_once(self, space: Namespace, name: int, request: int, batch: list[_Change], times: int) -> None:
+            """The same key again and again, at once: whatever is known of it, at most one batch takes effect."""
+            once = Once(bytes([name]), bytes([request]), 1, 2)
+
+            async def one() -> bool | OramaError:
+                try:
+                    statements = [change.statement for change in batch]
+                    return (await self.database.execute_once(space, statements, once)).replayed
+                except (Unprocessable, Precondition, Conflict) as error:
+                    return error
+
+            async def all_at_once() -> list[bool | OramaError]:
+                return await asyncio.gather(*(one() for _ in range(times)))
+
+            outcomes = self.runner.run(all_at_once())
+            known = self.keys.get((space, name))
+            changed = _applied(self.model[space], batch)
+            if known is not None and known != request:
+                assert all(isinstance(outcome, Conflict) for outcome in outcomes)
+            elif known is not None:
+                assert outcomes == [True] * times
+            elif changed is None:
+                assert all(isinstance(outcome, (Unprocessable, Precondition)) for outcome in outcomes)
+            else:
+                assert outcomes == [False, *[True] * (times - 1)]
+                self.model[space] = changed
+                self.keys[space, name] = request
 
         @rule(space=_spaces, key=_keys)
         def read_one(self, space: Namespace, key: int) -> None:

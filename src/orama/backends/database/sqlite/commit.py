@@ -10,18 +10,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 import apsw
 
+from orama.backends.database.sqlite.once import run_once
 from orama.backends.database.sqlite.session import Interrupt, Session
 from orama.backends.database.sqlite.translate import chained
 from orama.contracts.clock import Clock
+from orama.domain.once import Executed, Once
 from orama.domain.sql import Result, Statement
 from orama.errors import Cancelled, Deadline, OramaError, Precondition, Unprocessable
 
-Batch: TypeAlias = tuple[Statement, ...]
-Outcome: TypeAlias = list[Result] | OramaError
+Outcome: TypeAlias = list[Result] | Executed | OramaError
+"""`Executed` is what a batch with a key comes to."""
 StartTimer: TypeAlias = Callable[[], Interrupt]
 """Gives the interrupt of a batch that begins now: a batch has as long as a single statement, all together."""
 
@@ -30,6 +32,13 @@ _RENAMES_TABLE: Final = re.compile(r"\s*ALTER\s+TABLE\b.*\bRENAME\s+TO\b", re.IG
 
 
 _FIRST_BROKEN_KEY: Final = Statement("SELECT 1 FROM pragma_foreign_key_check LIMIT 1", privileged=True)
+
+
+class Batch(NamedTuple):
+    """One caller's statements, and their key if they have one."""
+
+    statements: tuple[Statement, ...]
+    once: Once | None = None
 
 
 class Turn:
@@ -67,12 +76,14 @@ class _TransactionLost(Exception):
         self.error = error
 
 
-def rebuilds_table(batch: Batch) -> bool:
-    """Whether `batch` drops a table and renames one: the usual way to rebuild a table.
+def rebuilds_table(statements: Sequence[Statement]) -> bool:
+    """Whether `statements` drop a table and rename one: the usual way to rebuild a table.
 
     See https://sqlite.org/lang_altertable.html#otheralter.
     """
-    return any(_DROPS_TABLE.match(one.sql) for one in batch) and any(_RENAMES_TABLE.match(one.sql) for one in batch)
+    return any(_DROPS_TABLE.match(one.sql) for one in statements) and any(
+        _RENAMES_TABLE.match(one.sql) for one in statements
+    )
 
 
 def commit_together(session: Session, batches: Sequence[Batch], turn: Turn) -> list[Outcome | None]:
@@ -169,14 +180,20 @@ def _commit_together(session: Session, batches: Sequence[Batch], turn: Turn) -> 
     return outcomes
 
 
-def _run(session: Session, batch: Batch, interrupt: Interrupt) -> list[Result]:
+def _run(session: Session, batch: Batch, interrupt: Interrupt) -> list[Result] | Executed:
+    if batch.once is None:
+        return _run_statements(session, batch.statements, interrupt)
+    return run_once(session, batch.once, lambda: _run_statements(session, batch.statements, interrupt), interrupt)
+
+
+def _run_statements(session: Session, statements: tuple[Statement, ...], interrupt: Interrupt) -> list[Result]:
     results: list[Result] = []
     room = session.room()
-    for number, statement in enumerate(batch):
+    for number, statement in enumerate(statements):
         try:
             result = session.run(statement, interrupt, room)
         except OramaError as error:
-            if len(batch) > 1:
+            if len(statements) > 1:
                 error.details = {**(error.details or {}), "statement": number}
             raise
         found = result.rows_affected if result.rows is None else len(result.rows.rows)

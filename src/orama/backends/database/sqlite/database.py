@@ -12,11 +12,12 @@ from orama.backends.database.sqlite.registry import Registry
 from orama.backends.database.sqlite.settings import SqliteSettings
 from orama.backends.database.sqlite.translate import translate
 from orama.backends.database.sqlite.watched import ReportSlow
-from orama.backends.database.sqlite.work import Job, Mailbox
+from orama.backends.database.sqlite.work import Job, Mailbox, WriteJob
 from orama.backends.database.sqlite.writer import Writers
 from orama.contracts.clock import Clock
 from orama.contracts.database import DatabaseGuarantees
 from orama.domain.namespace import PLATFORM, Namespace
+from orama.domain.once import Executed, Once
 from orama.domain.sql import RESERVED_PREFIX, Consistency, Result, Rows, SchemaObject, SlowStatement, Statement
 from orama.errors import InvalidArgument, Unavailable
 
@@ -25,7 +26,9 @@ _T = TypeVar("_T")
 _SCHEMA: Final = Statement(
     "SELECT name, type, sql FROM sqlite_schema WHERE type IN ('table', 'view') ORDER BY name", privileged=True
 )
-_GUARANTEES: Final = DatabaseGuarantees(linearizable_reads=True, enforces_foreign_keys=True, survives_restart=True)
+_GUARANTEES: Final = DatabaseGuarantees(
+    linearizable_reads=True, enforces_foreign_keys=True, survives_restart=True, keeps_results=True
+)
 
 
 def _unreported(_slow: SlowStatement) -> None:
@@ -103,9 +106,20 @@ class SqliteDatabase:
         if not batch:
             return []
         database = await self._admit(namespace)
-        job: Job[list[Result]] = self._job(tuple(batch), database)
+        job: WriteJob = self._job(tuple(batch), database)
         self._writers.submit(database.writes, job)
-        return await job.future
+        results = await job.future
+        assert isinstance(results, list)
+        return results
+
+    async def execute_once(self, namespace: Namespace, batch: Sequence[Statement], once: Once) -> Executed:
+        """See `contracts.Database`."""
+        database = await self._admit(namespace)
+        job: WriteJob = self._job(tuple(batch), database, once)
+        self._writers.submit(database.writes, job)
+        executed = await job.future
+        assert isinstance(executed, Executed)
+        return executed
 
     async def schema(self, namespace: Namespace) -> list[SchemaObject]:
         """See `contracts.Database`."""
@@ -164,8 +178,8 @@ class SqliteDatabase:
         if self._closed and not self._unfinished:
             self._finished.set()
 
-    def _job(self, statements: tuple[Statement, ...], database: OpenDatabase) -> Job[_T]:
-        return Job(statements, asyncio.get_running_loop().create_future(), lambda: self._release(database))
+    def _job(self, statements: tuple[Statement, ...], database: OpenDatabase, once: Once | None = None) -> Job[_T]:
+        return Job(statements, asyncio.get_running_loop().create_future(), lambda: self._release(database), once)
 
     def _open_namespace(self, namespace: Namespace) -> OpenDatabase:
         return OpenDatabase(

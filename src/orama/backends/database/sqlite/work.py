@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from orama.backends.database.sqlite.session import Interrupt
 from orama.contracts.clock import Clock
+from orama.domain.once import Executed, Once
 from orama.domain.sql import Result, Statement
 from orama.errors import OramaError, Unprocessable
 
@@ -21,15 +22,20 @@ class Job(Generic[T]):
 
     `future` belongs to the event loop, except that threads may ask it whether the caller still waits. `release` runs
     on the loop when the job is over, also when the caller left earlier. `cpu_s`: what it cost its thread, in seconds
-    of processor time; infinite until it succeeded.
+    of processor time; infinite until it succeeded. `once`: the key of a batch that has one.
     """
 
-    __slots__ = ("cpu_s", "future", "release", "statements")
+    __slots__ = ("cpu_s", "future", "once", "release", "statements")
 
     def __init__(
-        self, statements: tuple[Statement, ...], future: asyncio.Future[T], release: Callable[[], None]
+        self,
+        statements: tuple[Statement, ...],
+        future: asyncio.Future[T],
+        release: Callable[[], None],
+        once: Once | None = None,
     ) -> None:
         self.statements = statements
+        self.once = once
         self.future = future
         self.release = release
         self.cpu_s = math.inf
@@ -55,7 +61,7 @@ def start_timer(clock: Clock, timeout_s: float) -> Interrupt:
 
 
 ReadJob = Job[Result]
-WriteJob = Job[list[Result]]
+WriteJob = Job[list[Result] | Executed]
 
 
 class Mailbox:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final, TypeAlias
 
-from orama.backends.database.sqlite.commit import Outcome, Turn, commit_rebuild, commit_together, rebuilds_table
+from orama.backends.database.sqlite.commit import Batch, Outcome, Turn, commit_rebuild, commit_together, rebuilds_table
 from orama.backends.database.sqlite.session import Interrupt, Session
 from orama.backends.database.sqlite.translate import chained
 from orama.backends.database.sqlite.work import Mailbox, WriteJob, start_timer
@@ -136,9 +136,9 @@ class Writers:
         try:
             session = waiting.session
             if len(begun) == 1 and _stands_alone(begun[0]):
-                outcomes = [commit_rebuild(session, begun[0].statements, self._start_timer)]
+                outcomes = [commit_rebuild(session, _batch(begun[0]), self._start_timer)]
             elif begun:
-                outcomes = commit_together(session, [job.statements for job in begun], self._start_turn(begun))
+                outcomes = commit_together(session, [_batch(job) for job in begun], self._start_turn(begun))
         except Exception as error:  # noqa: BLE001 (whatever it is, the callers must hear of it, and the thread lives on)
             waiting.discard_session()
             outcomes = [chained(error) for _ in begun]
@@ -150,6 +150,10 @@ class Writers:
 
     def _start_timer(self) -> Interrupt:
         return start_timer(self._clock, self._timeout_s)
+
+
+def _batch(job: WriteJob) -> Batch:
+    return Batch(job.statements, job.once)
 
 
 def _is_abandoned(job: WriteJob) -> bool:

@@ -1,0 +1,1 @@
+"""Content addressing: identifiers, blocks and the DAGs that files and directories become. No I/O."""

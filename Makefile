@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 SETUP := $(VENV)/.setup
 NODE_SETUP := $(VENV)/.setup-node
 
-.PHONY: help setup run test check format bench audit lock openapi clean
+.PHONY: help setup run test check format bench audit backends lock openapi clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -47,6 +47,9 @@ bench: $(SETUP) ## measure every path beside its floor; rows print PASS or FAIL
 
 audit: $(SETUP) ## the long run: every property test with fresh seeds and many more examples
 	ORAMA_TEST_PROFILE=audit $(BIN)/python -m pytest --timeout 1800 $(ARGS)
+
+backends: $(NODE_SETUP) ## build Kubo and Olric into $ORAMA_HOME/bin, for tests that compare with them
+	$(BIN)/orama backends install $(ARGS)
 
 lock: $(SETUP) ## write the locked requirements anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header \

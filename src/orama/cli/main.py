@@ -7,7 +7,7 @@ import sys
 import typer
 
 import orama
-from orama.cli import admin, config, run, wallet
+from orama.cli import admin, backends, config, run, wallet
 from orama.config.fault import ConfigError
 from orama.errors import OramaError
 
@@ -19,6 +19,7 @@ app = typer.Typer(
 )
 app.command("run")(run.run)
 app.add_typer(admin.app, name="admin")
+app.add_typer(backends.app, name="backends")
 app.add_typer(config.app, name="config")
 app.add_typer(wallet.app, name="wallet")
 

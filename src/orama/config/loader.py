@@ -45,7 +45,7 @@ def load(
         ConfigError: with everything that is wrong.
     """
     environment = os.environ if environment is None else environment
-    home = Path(environment.get("ORAMA_HOME") or _DEFAULT_HOME)
+    home = orama_home(environment)
     schema = Schema()
     layer = Layer(schema)
     text = _read(file, layer.faults) if file is not None else _read_if_there(home / _FILE_NAME, layer.faults)
@@ -55,6 +55,12 @@ def load(
     layer.read_environment(environment)
     layer.read_flags(flags or {})
     return _Assembly(schema, home, layer).load()
+
+
+def orama_home(environment: Mapping[str, str] | None = None) -> Path:
+    """Where everything of the user's lies by default: ``ORAMA_HOME``, else ``~/.orama``, which is not expanded."""
+    environment = os.environ if environment is None else environment
+    return Path(environment.get("ORAMA_HOME") or _DEFAULT_HOME)
 
 
 def _read_if_there(file: Path, faults: list[Fault]) -> str | None:

@@ -50,8 +50,10 @@ class DataDirectory:
             InvalidArgument: the file is missing although there is data, has another length, or others may read it.
         """
         file = self.path / _KEY_FILE
+        # In this order: another process that starts at the same time makes the key before the database.
+        has_data = (self.path / _DATABASE_FILE).exists()
         if not file.exists():
-            if (self.path / _DATABASE_FILE).exists():
+            if has_data:
                 raise InvalidArgument(
                     f"{file} is missing, but there is data beside it that only this key can open: "
                     "restore the file from your backup, or from another node of the cluster"

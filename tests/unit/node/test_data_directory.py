@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import stat
+import sys
 import threading
 
 import pytest
@@ -35,6 +36,34 @@ def test_processes_that_start_together_agree_on_one_secret(tmp_path):
         thread.join()
     assert len(set(secrets)) == 1
     assert len(secrets) == 8
+
+
+def test_process_that_starts_last_does_not_take_the_first_ones_data_for_a_loss(tmp_path):
+    """Had it looked for the key before and for data after the other made both, it would refuse to start."""
+    refused = []
+
+    def start(directory, barrier) -> None:
+        data = DataDirectory(directory)
+        barrier.wait()
+        try:
+            data.root_secret()
+            (directory / "system.db").touch()
+        except InvalidArgument as error:
+            refused.append(error)
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for number in range(300):
+            barrier = threading.Barrier(4)
+            threads = [threading.Thread(target=start, args=(tmp_path / str(number), barrier)) for _ in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    assert refused == []
 
 
 def test_lock_is_for_one_and_free_again_when_closed(tmp_path):

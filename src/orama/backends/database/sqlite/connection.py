@@ -63,7 +63,8 @@ def open_connection(
             connection.config(option, value)
         connection.drop_modules(())
         if access is Access.WRITE:
-            # WAL: readers never wait for the writer. FULL: a commit is on the disk before anybody hears of it.
+            # WAL: readers never wait for the writer; `create_file` makes files so. FULL: a commit is on the disk before
+            # anybody hears of it.
             connection.pragma("journal_mode", "wal")
             connection.pragma("synchronous", "full")
             # A log that once grew is cut back, so that idle databases stay small.

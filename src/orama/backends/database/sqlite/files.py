@@ -1,9 +1,15 @@
 """Where each namespace's database lies."""
 
+# pyright: reportUnknownMemberType=false
+# apsw's stubs name a type (Buffer) that Python has from 3.12 on.
+
 from __future__ import annotations
 
 import os
+import secrets
 from pathlib import Path
+
+import apsw
 
 from orama.domain.namespace import PLATFORM, Namespace
 
@@ -31,17 +37,32 @@ def prepare_directory(data_directory: Path) -> None:
 
 
 def create_file(path: Path) -> None:
-    """Make an empty file with mode 0600 unless it exists; SQLite gives the same mode to its companions.
+    """Make an empty database in WAL mode, with mode 0600, unless the file exists; its companions get the same mode.
 
-    The directory is synchronised, so that a power cut cannot take away a file whose rows were acknowledged.
+    It gets its name only when it is whole: of two processes that open a new file at once, one would otherwise find the
+    other in the middle of the switch to WAL mode, for which SQLite does not wait. The directory is synchronised, so
+    that a power cut cannot take away a file whose rows were acknowledged.
 
     Raises:
+        apsw.Error: it cannot be made.
         OSError: it cannot be made.
     """
+    if path.exists():
+        return
+    temporary = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
     try:
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+        connection = apsw.Connection(str(temporary))
+        try:
+            connection.pragma("journal_mode", "wal")
+        finally:
+            connection.close()
+        os.link(temporary, path)  # unlike rename, never replaces what another process has just made
     except FileExistsError:
         return
+    finally:
+        for companion in ("", "-wal", "-shm", "-journal"):
+            temporary.with_name(temporary.name + companion).unlink(missing_ok=True)
     directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(directory)

@@ -50,7 +50,7 @@ class OpenDatabase:
         self._report_slow = report_slow
         self.users = 0
         create_file(path)
-        # The writer first: it turns a new file into a database in WAL mode, which readers could not.
+        # The writer first: it makes the log of a file that nobody has open, which readers could not.
         self.writes = WriteQueue(lambda: self._open_session(Access.WRITE), is_platforms=not self._judges)
         try:
             self.loop_reader = LoopReader(self._open_loop_session(), clock)

@@ -14,7 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orama.backends.database.sqlite.files import database_path
+from orama.backends.database.sqlite.connection import Access, open_connection
+from orama.backends.database.sqlite.files import create_file, database_path
+from orama.backends.database.sqlite.settings import SqliteSettings
 from orama.domain.namespace import PLATFORM, Namespace, parse_namespace
 from orama.domain.sql import SqlLimits
 from orama.errors import BadBackend, StorageFull, Unavailable, Unprocessable
@@ -39,6 +41,31 @@ async def test_files_are_private(tmp_path):
         found = [one for one in (tmp_path / "data").rglob("*") if one.is_file()]
         assert {one.name for one in found} >= {"shop.db", "shop.db-wal", "shop.db-shm", "system.db"}
         assert {stat.S_IMODE(one.stat().st_mode) for one in found} == {0o600}
+
+
+def test_processes_that_open_a_new_file_at_once_do_not_find_it_half_made(tmp_path):
+    """SQLite does not wait for another that switches a file to WAL mode: it says "database is locked" at once."""
+    settings, failures = SqliteSettings(data_directory=tmp_path), []
+
+    def open_new(path, barrier) -> None:
+        barrier.wait()
+        try:
+            create_file(path)
+            open_connection(path, Access.WRITE, settings, busy_timeout_s=5).close()
+        except Exception as error:
+            failures.append(error)
+
+    for number in range(100):
+        barrier = threading.Barrier(6)
+        threads = [
+            threading.Thread(target=open_new, args=(tmp_path / f"{number}.db", barrier)) for _ in range(barrier.parties)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert failures == []
+    assert {file.suffix for file in tmp_path.iterdir()} == {".db"}, "nothing else is left"
 
 
 async def test_1000_namespaces_keep_descriptors_threads_and_memory_flat(tmp_path):

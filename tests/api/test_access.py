@@ -13,16 +13,18 @@ from orama.gateway.handlers.auth import AuthHandlers
 from orama.gateway.handlers.cache import CacheHandlers
 from orama.gateway.handlers.database import DatabaseHandlers
 from orama.gateway.handlers.system import SystemHandlers
+from orama.gateway.handlers.wallet import WalletHandlers
 from orama.gateway.kernel.operation import CREDENTIAL, PUBLIC, operation, operations_of
 from orama.gateway.kernel.route import Router
 from support.caller import Caller, sign_in
-from support.examples import FIXED, FRESH, example, fresh_wallet, prepare
+from support.examples import FIXED, FRESH, OF_WALLETS, example, fresh_wallet, prepare
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 TABLE = [
     *operations_of("system", SystemHandlers),
     *operations_of("auth", AuthHandlers),
+    *operations_of("wallets", WalletHandlers),
     *operations_of("database", DatabaseHandlers),
     *operations_of("cache", CacheHandlers),
 ]
@@ -61,7 +63,7 @@ class Cast:
     async def ask(self, who, name):
         """The reply of the operation `name` to its example, asked by `who`."""
         one = BY_NAME[name]
-        return await self[who].send(one.method, one.path, await example(self.node, name))
+        return await self[who].send(one.method, one.path, await example(self.node, name, self[who]))
 
 
 async def revoked_key(node):
@@ -174,6 +176,9 @@ async def test_owner_is_served(cast, who, name):
         assert (await cast.ask(who, name)).json()["error"] == "missing API key"  # it exchanges keys, and this is none
         return
     reply = await cast.ask(who, name)
+    if name in OF_WALLETS and who != "wallet_owner":
+        assert (reply.status_code, reply.json()["reason"]) == (403, "wallet_required")
+        return
     assert reply.status_code == BY_NAME[name].status, reply.text
     if who == "other":
         assert OWNER_VALUE not in reply.text

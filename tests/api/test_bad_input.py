@@ -16,15 +16,17 @@ from orama.gateway.handlers.auth import AuthHandlers
 from orama.gateway.handlers.cache import CacheHandlers
 from orama.gateway.handlers.database import DatabaseHandlers
 from orama.gateway.handlers.system import SystemHandlers
+from orama.gateway.handlers.wallet import WalletHandlers
 from orama.gateway.kernel.operation import operations_of
 from support.caller import Caller
-from support.examples import example, prepare
+from support.examples import OF_WALLETS, example, prepare, wallet_caller
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 TABLE = [
     *operations_of("system", SystemHandlers),
     *operations_of("auth", AuthHandlers),
+    *operations_of("wallets", WalletHandlers),
     *operations_of("database", DatabaseHandlers),
     *operations_of("cache", CacheHandlers),
 ]
@@ -97,7 +99,8 @@ async def test_huge_body_is_413(caller, name):
 @pytest.mark.parametrize("name", WITH_BODY)
 async def test_odd_value_in_any_field_is_served_or_a_4xx(caller, node, name):
     one = WITH_BODY[name]
-    good = await example(node, name)
+    asking = await wallet_caller(node) if name in OF_WALLETS else caller
+    good = await example(node, name, asking)
     refused = 0
     for field in msgspec.structs.fields(one.request):
         for value in ODD_VALUES:
@@ -105,7 +108,7 @@ async def test_odd_value_in_any_field_is_served_or_a_4xx(caller, node, name):
                 good = await example(node, name)
             rest = {key: entry for key, entry in good.items() if key != field.encode_name}
             body = f'{{"{field.encode_name}": {value}{", " if rest else ""}{json.dumps(rest)[1:]}'
-            reply = await caller.post(one.path, body.encode())
+            reply = await asking.post(one.path, body.encode())
             assert reply.status_code < 500, (body, reply.text)
             assert reply.status_code not in (408, 429), "a client would send this again"
             refused += reply.status_code >= 400
@@ -118,7 +121,8 @@ async def test_garbled_bodies_are_served_or_a_4xx(caller, node, name):
     """Bytes of a good body changed at random; the seed is fixed, and shown by the assertion."""
     seed = f"20261124-{name}"
     source = random.Random(seed)
-    good = json.dumps(await example(node, name)).encode()
+    asking = await wallet_caller(node) if name in OF_WALLETS else caller
+    good = json.dumps(await example(node, name, asking)).encode()
     for _ in range(40):
         body = bytearray(good)
         for _ in range(source.randint(1, 4)):
@@ -126,16 +130,17 @@ async def test_garbled_bodies_are_served_or_a_4xx(caller, node, name):
             body[place : place + source.randint(0, 2)] = source.choice(
                 [b"", b"\0", b"\xff", b'"', b"{", b"9", b"\\u", b","]
             )
-        reply = await caller.post(WITH_BODY[name].path, bytes(body))
+        reply = await asking.post(WITH_BODY[name].path, bytes(body))
         assert reply.status_code < 500, (seed, bytes(body), reply.text)
     await prepare(caller)
 
 
 @pytest.mark.parametrize("name", WITHOUT)
 @pytest.mark.parametrize("query", ["%ff=%fe", "a=%00", "&&&=&", "a=1&" * 1000, "%zz", "a[]=1&a[b]=2", "\u00e9"])
-async def test_odd_query_harms_nothing(caller, name, query):
+async def test_odd_query_harms_nothing(caller, node, name, query):
     one = WITHOUT[name]
-    reply = await caller.send(one.method, f"{one.path}?{query}")
+    asking = await wallet_caller(node) if name in OF_WALLETS else caller
+    reply = await asking.send(one.method, f"{one.path}?{query}")
     assert reply.status_code == one.status, reply.text
 
 

@@ -23,6 +23,7 @@ FIXED: dict[str, dict[str, Any] | None] = {
     "auth.jwks.1": None,
     "auth.token": None,
     "auth.whoami": None,
+    "wallets.list": None,
     "database.query": {"sql": "SELECT * FROM notes WHERE id = ?", "args": [1]},
     "database.exec": {"sql": "INSERT INTO notes (text) VALUES (?)", "args": ["more"]},
     "database.find": {"table": "notes", "criteria": {"id": 1}},
@@ -52,7 +53,12 @@ FRESH = {
     "auth.register",
     "auth.refresh",
     "auth.logout",
+    "wallets.link",
+    "wallets.unlink",
 }
+
+# What only a wallet may ask for, with the access token of its sign-in.
+OF_WALLETS = {"wallets.list", "wallets.link", "wallets.unlink"}
 
 _numbers = itertools.count(1_000)
 
@@ -62,8 +68,8 @@ def fresh_wallet() -> Wallet:
     return Wallet(next(_numbers))
 
 
-async def example(running: RunningNode, name: str) -> dict[str, Any] | None:
-    """A body that the operation `name` accepts now."""
+async def example(running: RunningNode, name: str, caller: Caller | None = None) -> dict[str, Any] | None:
+    """A body that the operation `name` accepts now, from `caller` if it depends on who asks."""
     if name not in FRESH:
         return FIXED[name]
     number = next(_numbers)
@@ -73,10 +79,32 @@ async def example(running: RunningNode, name: str) -> dict[str, Any] | None:
             return {"wallet": wallet.address, "namespace": namespace}
         case "auth.simple_key":
             return {"wallet": wallet.address, "namespace": namespace}
+        case "wallets.link" | "wallets.unlink":
+            return await _for_account(caller, wallet, unlink=name == "wallets.unlink")
         case "auth.refresh" | "auth.logout":
             return {"refresh_token": (await sign_in(client, wallet, namespace))["refresh_token"]}
         case _:
             return await signed(client, wallet, namespace)
+
+
+async def _for_account(caller: Caller | None, wallet: Wallet, *, unlink: bool) -> dict[str, Any]:
+    """The body that links `wallet` to the account of `caller`, or unlinks it; one of that form for everybody else."""
+    asked = {"wallet": wallet.address, "purpose": "link"}
+    challenge = None if caller is None else await caller.post("/v1/auth/challenge", asked)
+    if challenge is None or challenge.status_code != 200:
+        return asked if unlink else {"wallet": wallet.address, "nonce": "n", "signature": "s"}
+    nonce = challenge.json()["nonce"]
+    body = {"wallet": wallet.address, "nonce": nonce, "signature": wallet.sign(nonce)}
+    if not unlink:
+        return body
+    await caller.ok("/v1/auth/wallets/link", body)
+    return {"wallet": wallet.address}
+
+
+async def wallet_caller(running: RunningNode) -> Caller:
+    """A wallet with the access token of a fresh sign-in."""
+    number = next(_numbers)
+    return Caller.with_token(running.client, (await sign_in(running.client, Wallet(number), f"fresh{number}"))["token"])
 
 
 async def prepare(caller: Caller, text: str = "hello") -> None:

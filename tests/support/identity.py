@@ -131,3 +131,8 @@ class Gateway:
 
     async def rows(self, sql: str, *args):
         return (await self.database.query(PLATFORM, Statement(sql, args))).rows
+
+    async def rows_changed(self, sql: str, *args) -> int:
+        """Change the platform's tables behind the services' back."""
+        (result,) = await self.database.execute(PLATFORM, [Statement(sql, args)])
+        return result.rows_affected

@@ -14,7 +14,11 @@ class Use(Enum):
     VERIFY = "sign in to"
     API_KEY = "create an API key for"
     REGISTER = "register an application in"
+    LINK = "link this wallet to"
 
+
+LINK: Final = "link"
+"""The purpose of a challenge by which a wallet agrees to act for an account."""
 
 _USES: Final[dict[str, tuple[Use, ...]]] = {
     # Clients that name no purpose present the signature wherever they need it; the text says so.
@@ -24,6 +28,7 @@ _USES: Final[dict[str, tuple[Use, ...]]] = {
     "api_key": (Use.API_KEY,),
     "api_key_generation": (Use.API_KEY,),
     "register": (Use.REGISTER,),
+    LINK: (Use.LINK,),
 }
 
 
@@ -36,3 +41,8 @@ def statement_of(purpose: str, namespace: Namespace) -> str:
     """The sentence in the text to sign that says what the signature is good for."""
     sentence = ", or ".join(use.value for use in uses_of(purpose))
     return f"{sentence[0].upper()}{sentence[1:]} the namespace {namespace}."
+
+
+def link_statement(account: str) -> str:
+    """The sentence in the text by which a wallet agrees to act for `account`, and for no other."""
+    return f"Link this wallet to the account {account}, which it will sign in as."

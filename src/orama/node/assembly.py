@@ -24,6 +24,7 @@ from orama.gateway.handlers.auth import AuthHandlers
 from orama.gateway.handlers.cache import CacheHandlers
 from orama.gateway.handlers.database import DatabaseHandlers
 from orama.gateway.handlers.system import SystemHandlers
+from orama.gateway.handlers.wallet import WalletHandlers
 from orama.gateway.kernel.asgi import AsgiDriver
 from orama.gateway.kernel.client_address import ClientAddress, parse_networks
 from orama.gateway.kernel.connections import ConnectionTable
@@ -125,6 +126,7 @@ async def assemble(config: Config, data: DataDirectory, stack: AsyncExitStack, c
             ),
         ),
         *operations_of("auth", AuthHandlers(auth)),
+        *operations_of("wallets", WalletHandlers(auth)),
         *operations_of("database", DatabaseHandlers(database_service)),
         *operations_of("cache", CacheHandlers(cache_service)),
     )

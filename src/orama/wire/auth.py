@@ -34,7 +34,7 @@ class Challenge(msgspec.Struct):
     expires_at: str
 
 
-class PresentSignature(msgspec.Struct, kw_only=True):
+class SignedNonce(msgspec.Struct, kw_only=True):
     """A signed challenge: its `nonce` as received and the wallet's signature of it.
 
     For Ethereum (`chain_type` ETH) that is EIP-191's in hexadecimal, for Solana (SOL) Ed25519's in standard base64.
@@ -44,8 +44,13 @@ class PresentSignature(msgspec.Struct, kw_only=True):
     wallet: Wallet = ""
     nonce: Text = ""
     signature: Text = ""
-    namespace: NamespaceName = ""
     chain_type: str = ""
+
+
+class PresentSignature(SignedNonce, kw_only=True):
+    """A signed challenge, for the namespace that it was asked for."""
+
+    namespace: NamespaceName = ""
 
 
 class CreateApiKey(PresentSignature, kw_only=True):
@@ -180,6 +185,29 @@ class Identity(msgspec.Struct, kw_only=True):
     not_before: int | msgspec.UnsetType = msgspec.UNSET
     expires_at: int | msgspec.UnsetType = msgspec.UNSET
     api_key: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class UnlinkWallet(msgspec.Struct):
+    """Which wallet shall no longer act for the account; `revoke_keys`: end all its lasting API keys, too."""
+
+    wallet: Wallet = ""
+    revoke_keys: bool = False
+
+
+class LinkedWallet(msgspec.Struct):
+    """A wallet of the account. `linked_at` is RFC 3339; absent for a wallet that is the only one."""
+
+    wallet: str
+    chain_type: str
+    linked_at: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class AccountWallets(msgspec.Struct):
+    """The wallets that sign in as `account`, in the order in which they were linked."""
+
+    account: str
+    wallets: list[LinkedWallet]
+    count: int
 
 
 class KeySet(msgspec.Struct):

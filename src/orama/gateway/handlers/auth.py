@@ -9,6 +9,7 @@ import msgspec
 from orama.domain.api_key import PREFIX
 from orama.domain.identity import Method
 from orama.domain.namespace import Namespace, parse_namespace
+from orama.domain.purpose import LINK
 from orama.domain.timestamp import rfc3339
 from orama.domain.wallet import Chain
 from orama.errors import Code, InvalidArgument, Unauthenticated
@@ -38,23 +39,24 @@ class AuthHandlers:
         "/v1/auth/challenge",
         scope=PUBLIC,
         route_class=RouteClass.SIGN_IN,
-        errors=(*_ALWAYS, Code.RATE_LIMITED),
+        errors=(*_TOKEN_ERRORS, Code.PERMISSION_DENIED, Code.RATE_LIMITED),
     )
     async def challenge(self, call: Call, request: wire.RequestChallenge) -> wire.Challenge:
         """Ask for a text to sign.
 
         Sign `nonce` exactly as it is (Ethereum: EIP-191, `personal_sign`; Solana: Ed25519, `signMessage`). It is good
-        once, for five minutes, for this wallet, namespace and purpose.
+        once, for five minutes, for this wallet, namespace and purpose. With purpose `link` it is for linking the wallet
+        to the account whose access token was sent.
         """
         if not request.wallet.strip():
             raise InvalidArgument("wallet is required", reason="missing_field")
-        challenge = await self._auth.sign_in.challenge(
-            request.wallet,
-            request.namespace,
-            request.purpose,
-            origin=call.request.headers.get("origin"),
-            client=address_group(call.request.client),
-        )
+        origin, client = call.request.headers.get("origin"), address_group(call.request.client)
+        if request.purpose == LINK:
+            challenge = await self._auth.linking.challenge(call.principal, request.wallet, origin=origin, client=client)
+        else:
+            challenge = await self._auth.sign_in.challenge(
+                request.wallet, request.namespace, request.purpose, origin=origin, client=client
+            )
         return wire.Challenge(
             wallet=request.wallet,
             namespace=request.namespace,
@@ -69,7 +71,7 @@ class AuthHandlers:
 
         The first wallet to sign in for a namespace claims it. The API key belongs to this sign-in and ends with it.
         """
-        signed_in = await self._auth.sign_in.verify(_signed(request))
+        signed_in = await self._auth.sign_in.verify(signed_challenge(request))
         return wire.SignedIn(
             access_token=signed_in.access_token.text,
             token=signed_in.access_token.text,
@@ -88,7 +90,7 @@ class AuthHandlers:
 
         Its secret is shown this once.
         """
-        made = await self._auth.sign_in.create_api_key(_signed(request))
+        made = await self._auth.sign_in.create_api_key(signed_challenge(request))
         return wire.ApiKeyCreated(
             made.key.text, made.key.namespace, request.plan.strip() or "free", made.wallet.address
         )
@@ -119,7 +121,7 @@ class AuthHandlers:
     )
     async def register(self, _call: Call, request: wire.RegisterApp) -> wire.AppRegistered:
         """Register an application with a signed challenge."""
-        app = await self._auth.sign_in.register(_signed(request), request.name)
+        app = await self._auth.sign_in.register(signed_challenge(request), request.name)
         wallet = request.wallet.strip()
         echo = wallet.lower() if app.wallet.chain is Chain.ETHEREUM else wallet
         return wire.AppRegistered(app.id, wire.App(app.id, app.name, app.namespace, echo))
@@ -217,12 +219,16 @@ class AuthHandlers:
         return Reply(200, self._key_set[1], headers=[])
 
 
-def _signed(request: wire.PresentSignature) -> SignedChallenge:
+def signed_challenge(request: wire.SignedNonce) -> SignedChallenge:
+    """What the body of any request that presents a signature holds.
+
+    Raises:
+        InvalidArgument: one of the three fields that must be there is not.
+    """
     if not (request.wallet.strip() and request.nonce and request.signature):
         raise InvalidArgument("wallet, nonce and signature are required", reason="missing_field")
-    return SignedChallenge(
-        request.wallet, request.nonce, request.signature.strip(), request.namespace, request.chain_type
-    )
+    namespace = request.namespace if isinstance(request, wire.PresentSignature) else ""
+    return SignedChallenge(request.wallet, request.nonce, request.signature.strip(), namespace, request.chain_type)
 
 
 def _optional(namespace: str) -> Namespace | None:

@@ -7,12 +7,14 @@ import msgspec
 from orama.contracts.clock import Clock
 from orama.contracts.database import Database
 from orama.services.auth.access_token import AccessTokens
+from orama.services.auth.account import Accounts
 from orama.services.auth.api_key import ApiKeys
 from orama.services.auth.authenticator import Authenticator
 from orama.services.auth.challenge import Challenges
 from orama.services.auth.decision import Decisions
 from orama.services.auth.family import Families
 from orama.services.auth.keyring import Keyring
+from orama.services.auth.linking import Linking
 from orama.services.auth.namespace import Namespaces
 from orama.services.auth.session import Sessions
 from orama.services.auth.settings import AuthSettings
@@ -27,6 +29,7 @@ class Auth(msgspec.Struct, frozen=True):
     settings: AuthSettings
     authenticator: Authenticator
     sign_in: SignIn
+    linking: Linking
     sessions: Sessions
     api_keys: ApiKeys
     namespaces: Namespaces
@@ -49,6 +52,7 @@ async def open_auth(*, database: Database, clock: Clock, root_secret: bytes, set
     await signing_keys.open()
     access_tokens = AccessTokens(signing_keys, clock, settings)
     namespaces = Namespaces(database, clock, decisions, settings)
+    accounts = Accounts(database)
     families = Families(database, clock, keyring, decisions, settings)
     challenges = Challenges(database, clock, settings)
     api_keys = ApiKeys(database, clock, keyring, decisions, settings)
@@ -57,6 +61,7 @@ async def open_auth(*, database: Database, clock: Clock, root_secret: bytes, set
         clock=clock,
         settings=settings,
         challenges=challenges,
+        accounts=accounts,
         namespaces=namespaces,
         families=families,
         api_keys=api_keys,
@@ -66,6 +71,7 @@ async def open_auth(*, database: Database, clock: Clock, root_secret: bytes, set
         settings=settings,
         authenticator=Authenticator(decisions, access_tokens, api_keys, families, settings),
         sign_in=sign_in,
+        linking=Linking(database, clock, settings, accounts=accounts, challenges=challenges, decisions=decisions),
         sessions=Sessions(families, api_keys, access_tokens),
         api_keys=api_keys,
         namespaces=namespaces,

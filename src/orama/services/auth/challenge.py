@@ -14,7 +14,7 @@ from orama.contracts.clock import Clock
 from orama.contracts.database import Database
 from orama.domain.base62 import base62
 from orama.domain.namespace import PLATFORM, Namespace
-from orama.domain.purpose import Use, statement_of, uses_of
+from orama.domain.purpose import Use, uses_of
 from orama.domain.sign_in_message import SignInMessage, parse_message
 from orama.domain.sql import Consistency, Statement
 from orama.domain.timestamp import parse_rfc3339, rfc3339, to_ms
@@ -46,9 +46,12 @@ class Challenges:
         self._settings = settings
 
     async def create(
-        self, wallet: Wallet, namespace: Namespace, purpose: str, *, origin: str | None, client: str
+        self, wallet: Wallet, namespace: Namespace, purpose: str, *, statement: str, origin: str | None, client: str
     ) -> Challenge:
-        """A new challenge. `origin`: the request's ``Origin`` header; `client`: the caller's address.
+        """A new challenge.
+
+        `statement` is what the wallet agrees to; `origin`: the request's ``Origin`` header; `client`: the caller's
+        address.
 
         Raises:
             RateLimited: the wallet has as many unused ones from this address as it may.
@@ -60,7 +63,7 @@ class Challenges:
             chain=wallet.chain,
             domain=domain,
             address=wallet.display,
-            statement=statement_of(purpose, namespace),
+            statement=statement,
             uri=f"{scheme}://{domain}",
             chain_id=self._chain_id(wallet.chain),
             nonce=base62(secrets.token_bytes(16)),

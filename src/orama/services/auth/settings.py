@@ -49,6 +49,10 @@ class AuthSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     """Namespaces that admit any wallet as a member."""
     max_namespaces_per_wallet: int = 10
     """How many namespaces one wallet may claim."""
+    max_wallets_per_account: int = 10
+    """How many wallets may be linked to one account, the first included."""
+    link_sign_in_s: int = 900
+    """How old a sign-in may be that links or unlinks wallets."""
     max_keys_per_wallet: int = 20
     """Lasting API keys per wallet and namespace."""
     development: bool = False

@@ -13,12 +13,13 @@ from orama.contracts.database import Database
 from orama.domain.api_key import ApiKey
 from orama.domain.base62 import base62
 from orama.domain.namespace import PLATFORM, Namespace, parse_namespace
-from orama.domain.purpose import Use
+from orama.domain.purpose import Use, statement_of
 from orama.domain.sql import Statement
 from orama.domain.timestamp import to_ms
 from orama.domain.wallet import Wallet, parse_chain, parse_wallet
 from orama.errors import InvalidArgument, PermissionDenied, Precondition, Unavailable
 from orama.services.auth.access_token import AccessTokens, IssuedToken
+from orama.services.auth.account import Accounts
 from orama.services.auth.api_key import ApiKeys
 from orama.services.auth.challenge import Challenge, Challenges, verification_failed
 from orama.services.auth.family import Families, Rotated
@@ -64,8 +65,15 @@ class App(msgspec.Struct, frozen=True):
     wallet: Wallet
 
 
+class Signer(msgspec.Struct, frozen=True):
+    """A wallet that signed, and the account that it acts for: all that follows is the account's."""
+
+    wallet: Wallet
+    account: str
+
+
 _T = TypeVar("_T")
-_Plan: TypeAlias = Callable[[Wallet, Namespace], Awaitable[tuple[_T, list[Statement]]]]
+_Plan: TypeAlias = Callable[[Signer, Namespace], Awaitable[tuple[_T, list[Statement]]]]
 
 
 class SignIn:
@@ -78,6 +86,7 @@ class SignIn:
         clock: Clock,
         settings: AuthSettings,
         challenges: Challenges,
+        accounts: Accounts,
         namespaces: Namespaces,
         families: Families,
         api_keys: ApiKeys,
@@ -87,6 +96,7 @@ class SignIn:
         self._clock = clock
         self._settings = settings
         self._challenges = challenges
+        self._accounts = accounts
         self._namespaces = namespaces
         self._families = families
         self._api_keys = api_keys
@@ -103,8 +113,9 @@ class SignIn:
         """
         if len(purpose) > _MAX_NAME:
             raise InvalidArgument(f"a purpose has at most {_MAX_NAME} characters", reason="invalid_purpose")
+        named, place = parse_wallet(wallet), self._namespace(namespace)
         return await self._challenges.create(
-            parse_wallet(wallet), self._namespace(namespace), purpose, origin=origin, client=client
+            named, place, purpose, statement=statement_of(purpose, place), origin=origin, client=client
         )
 
     async def verify(self, signed: SignedChallenge) -> SignedIn:
@@ -112,8 +123,8 @@ class SignIn:
 
         Raises:
             Unauthenticated: the signature or the challenge does not count.
-            PermissionDenied: the namespace is another's.
-            Conflict: the wallet has claimed as many namespaces as it may.
+            PermissionDenied: the namespace is another's, or the wallet was unlinked from its account.
+            Conflict: the account has claimed as many namespaces as it may.
         """
         opened, key = await self._redeem(signed, Use.VERIFY, self._open_family)
         family = opened.family
@@ -125,7 +136,7 @@ class SignIn:
 
         Raises:
             Unauthenticated, PermissionDenied: as `verify`.
-            Conflict: as `verify`, or the wallet has as many keys as it may.
+            Conflict: as `verify`, or the account has as many keys as it may.
         """
         return await self._redeem(signed, Use.API_KEY, self._create_key)
 
@@ -138,9 +149,9 @@ class SignIn:
         if len(name) > _MAX_NAME:
             raise InvalidArgument(f"a name has at most {_MAX_NAME} characters", reason="invalid_name")
 
-        async def create(wallet: Wallet, namespace: Namespace) -> tuple[App, list[Statement]]:
-            app = App("app_" + base62(secrets.token_bytes(12)), name, namespace, wallet)
-            row = (app.id, namespace, name, wallet.subject, to_ms(self._clock.now()))
+        async def create(signer: Signer, namespace: Namespace) -> tuple[App, list[Statement]]:
+            app = App("app_" + base62(secrets.token_bytes(12)), name, namespace, signer.wallet)
+            row = (app.id, namespace, name, signer.account, to_ms(self._clock.now()))
             sql = "INSERT INTO apps (id, namespace, name, wallet, created_at) VALUES (?, ?, ?, ?, ?)"
             return app, [Statement(sql, row)]
 
@@ -163,15 +174,17 @@ class SignIn:
         return IssuedKey(key, named, to_ms(self._clock.now()))
 
     async def _redeem(self, signed: SignedChallenge, use: Use, plan: _Plan[_T]) -> _T:
-        """Use the challenge up, admit the wallet and carry `plan` out: all of it or nothing.
+        """Use the challenge up, admit the wallet's account and carry `plan` out: all of it or nothing.
 
         What is read beforehand makes for good messages; what is true is decided by the conditions in the batch.
         """
-        wallet, namespace = self._parse(signed)
+        wallet, namespace = parse_signer(signed), self._namespace(signed.namespace)
         for _ in range(_ATTEMPTS):
             consume = await self._challenges.prove(signed.text, signed.signature, wallet, namespace, use)
-            admission = await self._namespaces.admission(namespace, wallet.subject)
-            outcome, effects = await plan(wallet, namespace)
+            account = await self._accounts.of(wallet.subject)
+            consume = self._accounts.while_of(consume, wallet.subject, account)
+            admission = await self._namespaces.admission(namespace, account)
+            outcome, effects = await plan(Signer(wallet, account), namespace)
             try:
                 await self._database.execute(PLATFORM, [consume, *admission, *effects])
             except Precondition:
@@ -180,26 +193,36 @@ class SignIn:
         raise Unavailable("the namespace is being changed elsewhere; try again", retry_after_s=1)
 
     async def _open_family(
-        self, wallet: Wallet, namespace: Namespace
+        self, signer: Signer, namespace: Namespace
     ) -> tuple[tuple[Rotated, ApiKey], list[Statement]]:
-        opened, statements = self._families.opening(wallet.subject, namespace)
-        key, creation = self._api_keys.creation_for_family(wallet.subject, namespace, opened.family.id)
+        opened, statements = self._families.opening(signer.account, namespace)
+        key, creation = self._api_keys.creation_for_family(signer.account, namespace, opened.family.id)
+        if signer.wallet.subject != signer.account:
+            note = "UPDATE families SET signer = ? WHERE id = ?"
+            statements.append(Statement(note, (signer.wallet.subject, opened.family.id), expect_rows=1))
         return (opened, key), [*statements, creation]
 
-    async def _create_key(self, wallet: Wallet, namespace: Namespace) -> tuple[IssuedKey, list[Statement]]:
-        key, creation = await self._api_keys.creation_for_member(wallet.subject, namespace, "signed")
-        return IssuedKey(key, wallet, to_ms(self._clock.now())), [creation]
-
-    def _parse(self, signed: SignedChallenge) -> tuple[Wallet, Namespace]:
-        wallet, chain = parse_wallet(signed.wallet), parse_chain(signed.chain_type)
-        if signed.chain_type.strip() and chain is not wallet.chain:
-            if chain is None:
-                raise verification_failed("unknown_chain_type")
-            raise InvalidArgument(
-                f"this is a wallet of another chain: send it with chain_type {wallet.chain.value!r}, or with none",
-                reason="chain_mismatch",
-            )
-        return wallet, self._namespace(signed.namespace)
+    async def _create_key(self, signer: Signer, namespace: Namespace) -> tuple[IssuedKey, list[Statement]]:
+        key, creation = await self._api_keys.creation_for_member(signer.account, namespace, "signed")
+        return IssuedKey(key, signer.wallet, to_ms(self._clock.now())), [creation]
 
     def _namespace(self, text: str) -> Namespace:
         return parse_namespace(text) if text else self._settings.default_namespace
+
+
+def parse_signer(signed: SignedChallenge) -> Wallet:
+    """The wallet that a caller says has signed.
+
+    Raises:
+        InvalidArgument: it names none, or one of another chain than it says.
+        Unauthenticated: there is no such chain.
+    """
+    wallet, chain = parse_wallet(signed.wallet), parse_chain(signed.chain_type)
+    if signed.chain_type.strip() and chain is not wallet.chain:
+        if chain is None:
+            raise verification_failed("unknown_chain_type")
+        raise InvalidArgument(
+            f"this is a wallet of another chain: send it with chain_type {wallet.chain.value!r}, or with none",
+            reason="chain_mismatch",
+        )
+    return wallet

@@ -12,7 +12,7 @@ from typing import Final
 from orama.contracts.clock import Clock
 from orama.contracts.database import Database
 from orama.domain.api_key import PREFIX
-from orama.domain.identity import Method, Principal
+from orama.domain.identity import Principal
 from orama.domain.namespace import PLATFORM
 from orama.domain.purpose import LINK, Use, link_statement
 from orama.domain.sign_in_message import parse_message
@@ -244,7 +244,7 @@ class Linking:
 
 
 def _account(caller: Principal) -> str:
-    if caller.method is not Method.JWT or caller.family is None or caller.subject.startswith(PREFIX):
+    if caller.subject.startswith(PREFIX):
         raise PermissionDenied(
             "only a wallet may see or change the wallets of its account: send the access token of its sign-in",
             reason="wallet_required",

@@ -388,18 +388,22 @@ async def test_the_last_wallet_stays(gateway):
     assert await subject_of(gateway, SECOND) == FIRST.subject
 
 
-async def test_racing_unlinks_leave_one_wallet(gateway, another_gateway):
+@pytest.mark.parametrize("each_unlinks", ["itself", "the other"])
+async def test_racing_unlinks_leave_one_wallet(gateway, another_gateway, each_unlinks):
     other = await another_gateway()
     for number in range(20):
         pair = Wallet(100 + number), SolanaWallet(200 + number)
         first = await caller_of(gateway, pair[0], f"race{number}")
         await link(gateway, first, pair[1])
         second = await caller_of(other, pair[1], f"race{number}")
+        gone = pair if each_unlinks == "itself" else pair[::-1]
         outcomes = await asyncio.gather(
-            unlink(gateway, first, pair[1]), unlink(other, second, pair[0]), return_exceptions=True
+            unlink(gateway, first, gone[0]), unlink(other, second, gone[1]), return_exceptions=True
         )
         assert sum(isinstance(outcome, list) for outcome in outcomes) == 1, outcomes
-        assert len(await gateway.rows("SELECT 1 FROM account_wallets WHERE account = ?", pair[0].subject)) <= 1
+        assert len(await gateway.auth.linking._accounts.wallets(pair[0].subject)) == 1
+        left = await gateway.rows("SELECT wallet FROM account_wallets WHERE account = ?", pair[0].subject)
+        assert left in ([], [(pair[1].subject,)])
 
 
 async def test_a_wallet_that_is_none_of_the_accounts_is_not_found(gateway):

@@ -12,6 +12,7 @@ from orama.domain.namespace import Namespace
 from orama.gateway.handlers.auth import AuthHandlers
 from orama.gateway.handlers.cache import CacheHandlers
 from orama.gateway.handlers.database import DatabaseHandlers
+from orama.gateway.handlers.migration import MigrationHandlers
 from orama.gateway.handlers.system import SystemHandlers
 from orama.gateway.handlers.wallet import WalletHandlers
 from orama.gateway.kernel.operation import CREDENTIAL, PUBLIC, operation, operations_of
@@ -26,6 +27,7 @@ TABLE = [
     *operations_of("auth", AuthHandlers),
     *operations_of("wallets", WalletHandlers),
     *operations_of("database", DatabaseHandlers),
+    *operations_of("migrations", MigrationHandlers),
     *operations_of("cache", CacheHandlers),
 ]
 PUBLIC_ONES = [one.name for one in TABLE if one.scope == PUBLIC]

@@ -155,6 +155,34 @@ async def use_slow_statements(owner, canary, replies):
     replies.append(await owner.post("/v1/rqlite/select", {"table": "t", "where": [expression]}))
 
 
+async def use_migrations(owner, canary, replies):
+    for sql in (
+        f"CREATE TABLE m (x DEFAULT '{canary('default in a migration')}'); INSERT INTO nowhere VALUES (1)",
+        f"INSERT INTO t (a, b) VALUES ('{canary('literal of a failing migration')}', 'no')",
+        f"SELECT 1; SELECT '{canary(QUOTED + 'literal of a migration that is not closed')}",
+        f"PRAGMA key = '{canary('pragma of a migration')}'",
+        f"INSERT INTO t (a) VALUES ('{canary('literal of a migration')}')",
+        f"INSERT INTO t (a) VALUES ('{canary('literal of a changed migration')}')",
+    ):
+        files = {"migrations": [{"version": 1, "name": "first", "sql": f"{sql} -- {canary('comment in ' + sql[:60])}"}]}
+        for path in ("plan", "apply"):
+            replies.append(await owner.post(f"/v1/db/migrations/{path}", files))
+    assert [reply.status_code for reply in replies[-12:]] == [
+        200,
+        422,
+        200,
+        422,
+        400,
+        400,
+        200,
+        403,
+        200,
+        200,
+        200,
+        409,
+    ]
+
+
 async def use_cache(owner, canary, replies):
     place = {"dmap": canary("name of a map"), "key": canary("key")}
     for path, body in (
@@ -236,6 +264,7 @@ async def test_no_secret_is_found_outside_its_place(tmp_path, log_format):
             await use_urls(client, canary, replies)
             await use_database(owner, canary, replies)
             await use_slow_statements(owner, canary, replies)
+            await use_migrations(owner, canary, replies)
             await use_cache(owner, canary, replies)
             await use_malformed_requests(node, owner, canary, replies)
             await use_a_damaged_database(client, node, canary, replies)

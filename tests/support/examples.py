@@ -9,6 +9,8 @@ from support.caller import Caller, sign_in, signed
 from support.node import RunningNode
 from support.wallet import Wallet
 
+MIGRATIONS = [{"version": 1, "name": "first", "sql": "CREATE TABLE migrated (id INTEGER PRIMARY KEY)"}]
+
 # Bodies that are the same every time; None where there is none. They suit a namespace that `prepare` has filled.
 FIXED: dict[str, dict[str, Any] | None] = {
     "system.health": None,
@@ -33,6 +35,9 @@ FIXED: dict[str, dict[str, Any] | None] = {
     "database.schema": None,
     "database.create_table": {"schema": "CREATE TABLE IF NOT EXISTS others (id INTEGER PRIMARY KEY)"},
     "database.drop_table": {"table": "spare"},
+    "migrations.history": None,
+    "migrations.plan": {"migrations": MIGRATIONS},
+    "migrations.apply": {"migrations": MIGRATIONS},
     "cache.health": None,
     "cache.get": {"dmap": "notes", "key": "one"},
     "cache.mget": {"dmap": "notes", "keys": ["one", "none"]},

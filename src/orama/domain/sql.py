@@ -113,6 +113,10 @@ class SqlLimits(msgspec.Struct, frozen=True):
     """Most parameters of one statement."""
     max_statements: int = 1_000
     """Most statements of one batch or transaction."""
+    max_migrations: int = 1_000
+    """Most files of one set of migrations."""
+    max_migration_bytes: int = 256 * 1024
+    """Longest file of a set of migrations."""
     max_value_bytes: int = 4 * 1024 * 1024
     """Longest single value."""
     max_rows: int = 10_000

@@ -23,6 +23,7 @@ from orama.domain.sql import SlowStatement
 from orama.gateway.handlers.auth import AuthHandlers
 from orama.gateway.handlers.cache import CacheHandlers
 from orama.gateway.handlers.database import DatabaseHandlers
+from orama.gateway.handlers.migration import MigrationHandlers
 from orama.gateway.handlers.system import SystemHandlers
 from orama.gateway.handlers.wallet import WalletHandlers
 from orama.gateway.kernel.asgi import AsgiDriver
@@ -46,6 +47,7 @@ from orama.gateway.stages.routing import Routing
 from orama.node.data_directory import DataDirectory
 from orama.services.auth.assembly import Auth, open_auth
 from orama.services.cache.service import CacheService
+from orama.services.database.migration import MigrationService
 from orama.services.database.service import DatabaseService
 from orama.services.health import HealthService
 from orama.services.limiter import RateLimiter
@@ -128,6 +130,7 @@ async def assemble(config: Config, data: DataDirectory, stack: AsyncExitStack, c
         *operations_of("auth", AuthHandlers(auth)),
         *operations_of("wallets", WalletHandlers(auth)),
         *operations_of("database", DatabaseHandlers(database_service)),
+        *operations_of("migrations", MigrationHandlers(MigrationService(database, config.database.limits, clock))),
         *operations_of("cache", CacheHandlers(cache_service)),
     )
     openapi = msgspec.json.encode(openapi_document(operations, version=orama.__version__))

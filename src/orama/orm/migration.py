@@ -2,58 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from importlib.resources.abc import Traversable
 from typing import Final
 
-import msgspec
+from orama.domain.migration import NAME_PATTERN, Migration
 
-MAX_VERSION: Final = 9_999
-"""What four digits hold."""
-
-_NAME: Final = re.compile(r"[a-z0-9_]{1,100}")
-_FILE: Final = re.compile(rf"(?P<version>[0-9]{{4}})_(?P<name>{_NAME.pattern})\.sql", re.ASCII)
-
-
-class Fingerprint(msgspec.Struct, frozen=True):
-    """What tells one migration from another without its text. `checksum`: see `checksum_of`."""
-
-    version: int
-    name: str
-    checksum: str
-
-    @property
-    def file(self) -> str:
-        """What the file is called."""
-        return f"{self.version:04}_{self.name}.sql"
-
-
-class Migration(msgspec.Struct, frozen=True):
-    """One file: its number, its name and its SQL."""
-
-    version: int
-    name: str
-    sql: str
-
-    @property
-    def fingerprint(self) -> Fingerprint:
-        """It without its text."""
-        return Fingerprint(self.version, self.name, checksum_of(self.sql))
-
-
-def checksum_of(sql: str) -> str:
-    """SHA-256 of the text in UTF-8, in hex.
-
-    Raises:
-        UnicodeEncodeError: it holds lone surrogates.
-    """
-    return hashlib.sha256(sql.encode()).hexdigest()
-
-
-def is_migration_name(text: str) -> bool:
-    """Whether a migration may be called so: 1 to 100 small letters, digits and underscores."""
-    return _NAME.fullmatch(text) is not None
+_FILE: Final = re.compile(rf"(?P<version>[0-9]{{4}})_(?P<name>{NAME_PATTERN})\.sql", re.ASCII)
 
 
 def load_migrations(directory: Traversable) -> list[Migration]:

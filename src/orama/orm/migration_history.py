@@ -2,79 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from enum import Enum
+from collections.abc import Sequence
 
 import msgspec
 
 from orama.contracts.clock import Clock
 from orama.contracts.database import Database
+from orama.domain.migration import Applied, Fingerprint
 from orama.domain.namespace import Namespace
 from orama.domain.sql import Consistency, Statement
 from orama.domain.timestamp import to_ms
 from orama.errors import OramaError, Precondition, Unprocessable
-from orama.orm.migration import Fingerprint
 
 _OWN_STATEMENTS = 2
 """How many statements of ours stand before those of a migration."""
-
-
-class Applied(Fingerprint, frozen=True):
-    """A migration that was applied. `applied_at`: unix milliseconds."""
-
-    applied_at: int
-
-
-class DriftKind(Enum):
-    """How a history and a set of files can differ, beside files that still wait."""
-
-    CHANGED = "changed"
-    """The file has another text than was applied."""
-    MISSING = "missing"
-    """It was applied, and there is no such file."""
-    OUT_OF_ORDER = "out_of_order"
-    """It waits, although later ones were applied."""
-
-
-class Drift(msgspec.Struct, frozen=True):
-    """One difference. `migration`: the file, or for `DriftKind.MISSING` what was applied."""
-
-    kind: DriftKind
-    migration: Fingerprint
-
-    @property
-    def text(self) -> str:
-        """What is wrong and what to do, for people."""
-        match self.kind:
-            case DriftKind.CHANGED:
-                says = "was changed after it was applied: restore it, and write what is new into a new file"
-            case DriftKind.MISSING:
-                says = "was applied, but there is no such file: restore it"
-            case DriftKind.OUT_OF_ORDER:
-                says = "comes before files that were applied: give it a number after theirs"
-        return f"{self.migration.file} {says}"
-
-
-class Comparison(msgspec.Struct, frozen=True):
-    """`pending`: the files that were not applied, by version, those out of order included."""
-
-    pending: tuple[Fingerprint, ...]
-    drift: tuple[Drift, ...]
-
-
-def compare(history: Iterable[Applied], files: Iterable[Fingerprint]) -> Comparison:
-    """Hold a set of files, one a version, against a history."""
-    applied = {one.version: one for one in history}
-    given = {one.version: one for one in files}
-    newest = max(applied, default=-1)
-    pending = tuple(given[version] for version in sorted(given.keys() - applied.keys()))
-    drift = [Drift(DriftKind.OUT_OF_ORDER, one) for one in pending if one.version < newest]
-    for version, one in applied.items():
-        if version not in given:
-            drift.append(Drift(DriftKind.MISSING, one))
-        elif given[version].checksum != one.checksum:
-            drift.append(Drift(DriftKind.CHANGED, given[version]))
-    return Comparison(pending, tuple(sorted(drift, key=lambda one: one.migration.version)))
 
 
 class History:
@@ -109,6 +50,10 @@ class History:
             f"INSERT INTO {table} (version, name, checksum, applied_at) "  # noqa: S608 (a constant)
             f"SELECT ?, ?, ?, ? WHERE (SELECT count(*) FROM {table}) = ?"
         )
+
+    async def prepare(self) -> None:
+        """Make the table if it is missing, so that `read` need not fail to learn it; `apply` makes it, too."""
+        await self._database.execute(self._namespace, [self._create])
 
     async def read(self) -> list[Applied]:
         """What was applied, by version. A database to which nothing was applied has no table, and gets none."""

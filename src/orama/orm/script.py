@@ -47,7 +47,7 @@ def _statements(script: str) -> Iterator[ScriptStatement]:
     head: list[str] = []  # its first words
     clause: list[str] = []  # what stands since the last semicolon, two words of it
     begin = line = 0
-    for token in _TOKEN.finditer(script + ";"):
+    for token in _TOKEN.finditer(script + "\n;"):  # the line's end is that of a comment which the text ends with
         text, kind = token[0], token.lastgroup
         if kind == "unterminated":
             number = script.count("\n", 0, token.start()) + 1

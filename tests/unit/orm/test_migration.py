@@ -10,10 +10,11 @@ import pytest
 from orama.backends.clock import SystemClock
 from orama.backends.database.sqlite.database import SqliteDatabase
 from orama.backends.database.sqlite.settings import SqliteSettings
+from orama.domain.migration import Migration
 from orama.domain.namespace import PLATFORM
 from orama.domain.sql import Statement
 from orama.errors import Conflict, Unprocessable
-from orama.orm.migration import Migration, load_migrations
+from orama.orm.migration import load_migrations
 from orama.services.migrations import migrate_platform, platform_migrations
 from orama.testing.clock import ManualClock
 

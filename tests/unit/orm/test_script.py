@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 
 import pytest
@@ -29,6 +30,9 @@ def texts(script):
         ("SELECT 1 /* one; -- ' */ + 1; SELECT 2", ["SELECT 1   + 1", "SELECT 2"]),
         ("SELECT 1/2-1; SELECT '--'; SELECT '/*'", ["SELECT 1/2-1", "SELECT '--'", "SELECT '/*'"]),
         ("-- it's\nSELECT 1", ["SELECT 1"]),
+        ("SELECT 1 -- the last line has no end", ["SELECT 1"]),
+        ("SELECT 1; SELECT 2 -- the last line; has no end", ["SELECT 1", "SELECT 2"]),
+        ("SELECT 1 /* nor this */", ["SELECT 1"]),
     ],
 )
 def test_statements_end_at_a_semicolon_outside_quotes_and_comments(script, statements):
@@ -88,6 +92,15 @@ def test_sqlite_agrees_that_each_statement_is_complete_and_no_more(parts):
     for statement in texts(" ".join(parts)):
         assert sqlite3.complete_statement(statement + ";")
         assert not sqlite3.complete_statement(statement)
+
+
+@given(
+    st.lists(st.sampled_from(["a", "b ", "--c", "--;", "\n", "/*d*/", ";", "'e;'", '"f"', "[g]", " ", "h;", "-", "/ "]))
+)
+def test_nothing_but_space_comments_and_semicolons_is_lost(parts):
+    script = "".join(parts)
+    plain = re.sub(r"--[^\n]*|/\*.*?\*/|('[^']*'|\"[^\"]*\"|\[[^\]]*\])", lambda found: found[1] or "", script)
+    assert re.sub(r"[\s;]", "", "".join(texts(script))) == re.sub(r"[\s;]", "", plain)
 
 
 _PARTS = [

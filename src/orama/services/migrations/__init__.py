@@ -8,11 +8,12 @@ from typing import Final
 
 from orama.contracts.clock import Clock
 from orama.contracts.database import Database
+from orama.domain.migration import Applied, DriftKind, Fingerprint, Migration, compare
 from orama.domain.namespace import PLATFORM
 from orama.domain.sql import Statement
 from orama.errors import Conflict
-from orama.orm.migration import Fingerprint, Migration, load_migrations
-from orama.orm.migration_history import Applied, DriftKind, History, compare
+from orama.orm.migration import load_migrations
+from orama.orm.migration_history import History
 from orama.orm.script import split_statements
 
 _TABLE: Final = "schema_migrations"
@@ -41,6 +42,7 @@ async def migrate_platform(
     """
     ours = {one.version: one for one in (platform_migrations() if migrations is None else migrations)}
     history = History(database, PLATFORM, clock, table=_TABLE, privileged=False)
+    await history.prepare()
     done: list[Migration] = []
     while True:
         applied = await history.read()

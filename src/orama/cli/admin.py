@@ -22,7 +22,7 @@ from orama.services.auth.api_key import ALL_SCOPES, KeyRecord
 from orama.services.auth.assembly import Auth
 
 app = typer.Typer(no_args_is_help=True, help="The operator's commands.")
-keys = typer.Typer(no_args_is_help=True, help="API keys.")
+keys = typer.Typer(no_args_is_help=True, help="API keys, and the keys that sign access tokens.")
 app.add_typer(keys, name="keys")
 
 _Answer = TypeVar("_Answer")
@@ -81,6 +81,23 @@ def revoke(
     print(f"revoked {key_id}")
 
 
+@keys.command("rotate-signing")
+def rotate_signing(config: ConfigFile = None, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Sign access tokens with a new key from soon on; tokens of the old ones stay good until they end."""
+    done = _with_identity(config, data_dir, lambda auth: auth.signing_keys.rotate())
+    facts = {
+        "kid": done.kid,
+        "algorithm": done.algorithm,
+        "signs_from": _moment(done.signs_from),
+        "old_verify_until": _moment(done.old_verify_until),
+    }
+    if as_json:
+        print(msgspec.json.encode(facts).decode())
+        return
+    print(f"new signing key {done.kid} ({done.algorithm}), published now; it signs from {facts['signs_from']}")
+    print(f"tokens of the old keys stay good until they end, at {facts['old_verify_until']} at the latest")
+
+
 def _with_identity(file: Path | None, data_dir: Path | None, work: Callable[[Auth], Awaitable[_Answer]]) -> _Answer:
     """Do `work` with the identity services on the node's database."""
     config = load_config(file, node__data_dir=data_dir).config
@@ -110,9 +127,13 @@ def _expiry_ms(text: str | None) -> int | None:
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
+def _moment(unix_s: float) -> str:
+    return datetime.fromtimestamp(unix_s, UTC).isoformat(timespec="seconds")
+
+
 def _public(record: KeyRecord) -> dict[str, str | None]:
     def moment(ms: int | None) -> str | None:
-        return None if ms is None else datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="seconds")
+        return None if ms is None else _moment(ms / 1000)
 
     return {
         "id": record.id,

@@ -100,6 +100,7 @@ _NOT_ABOVE: Final = (
     ("auth.access_token_s", "auth.refresh_s"),
     ("auth.decision_s", "auth.outage_decision_s"),
     ("auth.refresh_grace_s", "auth.access_token_s"),
+    ("auth.signing_key_pause_s", "auth.signing_key_refresh_s"),
     ("cache.memory.max_key_bytes", "cache.memory.namespace_bytes"),
     ("cache.memory.max_value_bytes", "cache.memory.namespace_bytes"),
     ("cache.memory.namespace_bytes", "cache.memory.total_bytes"),

@@ -213,7 +213,7 @@ class AuthHandlers:
     )
     async def jwks(self, _call: Call) -> Reply:
         """The public keys of access tokens, old ones as long as their tokens may live."""
-        public = self._auth.signing_keys.public
+        public = await self._auth.signing_keys.published()
         if self._key_set[0] is not public:
             self._key_set = (public, msgspec.json.encode(wire.KeySet(public)))
         return Reply(200, self._key_set[1], headers=[])

@@ -77,5 +77,5 @@ async def open_auth(*, database: Database, clock: Clock, root_secret: bytes, set
         namespaces=namespaces,
         signing_keys=signing_keys,
         decisions=decisions,
-        sweeps=(challenges.sweep(), *families.sweeps(), api_keys.sweep()),
+        sweeps=(challenges.sweep(), *families.sweeps(), api_keys.sweep(), signing_keys.sweep()),
     )

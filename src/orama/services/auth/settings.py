@@ -68,5 +68,7 @@ class AuthSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     """Accepted credentials that are remembered, and as many refused ones."""
     signing_key_refresh_s: float = 60.0
     """How often the set of signing keys is read again, for keys that another gateway made."""
+    signing_key_pause_s: float = 0.1
+    """The least time between two readings of that set, however many tokens name keys that are not in it."""
     ended_retention_s: int = 30 * 24 * 3600
     """How long sign-ins and API keys that ended, by time or by revocation, can still be listed."""

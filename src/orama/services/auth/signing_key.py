@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from typing import TypeAlias
+import re
+from contextlib import suppress
+from typing import Final, TypeAlias
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -26,8 +28,14 @@ from orama.domain.timestamp import to_ms
 from orama.errors import Internal, Precondition, Unavailable
 from orama.services.auth.keyring import Sealer
 from orama.services.auth.settings import Algorithm, AuthSettings
+from orama.services.sweep import Sweep, platform_sweep
 
 PrivateKey: TypeAlias = Ed25519PrivateKey | RSAPrivateKey
+
+_KID: Final = re.compile(r"[0-9a-f]{16}", re.ASCII)
+_REMOVE_ENDED: Final = (
+    "DELETE FROM signing_keys WHERE kid IN (SELECT kid FROM signing_keys WHERE retired_at <= ? LIMIT ?)"
+)
 
 
 class SigningKey(msgspec.Struct, frozen=True):
@@ -53,11 +61,26 @@ class SigningKey(msgspec.Struct, frozen=True):
         return {**public, "use": "sig", "alg": self.algorithm, "kid": self.kid}
 
 
+class Rotation(msgspec.Struct, frozen=True):
+    """What a rotation did. Times are unix seconds.
+
+    `kid`: the new key, which takes over at `signs_from`. `old_verify_until`: when no token of an old key is good any
+    more.
+    """
+
+    kid: str
+    algorithm: Algorithm
+    signs_from: float
+    old_verify_until: float
+
+
 class SigningKeys:
     """The set of keys in use: one that signs, its successor if there is one, and those it replaced.
 
-    Whichever gateway first finds no key makes one; the database admits one key per algorithm without an end. A
-    successor is published for `AuthSettings.signing_key_refresh_s` before it signs: by then all gateways know it.
+    Whichever gateway first finds no key without an end makes one; the database admits one per algorithm. A successor is
+    published for `AuthSettings.signing_key_refresh_s` before it signs: by then all gateways know it. Should one not
+    (another algorithm was configured elsewhere, and its key signs from the start), then the first token that names the
+    key makes it look: see `find`.
     """
 
     def __init__(self, database: Database, clock: Clock, sealer: Sealer, settings: AuthSettings) -> None:
@@ -66,9 +89,11 @@ class SigningKeys:
         self._sealer = sealer
         self._settings = settings
         self._keys: dict[str, SigningKey] = {}
-        self._read_at = float("-inf")
+        self._read_at = self._began_at = float("-inf")
+        self._turn = asyncio.Lock()
+        self._next: asyncio.Task[None] | None = None
         self.public: list[dict[str, str]] = []
-        """The public keys, newest first, as the members of a JSON Web Key Set; another list when they change."""
+        """What `published` gave last."""
 
     async def open(self) -> None:
         """Read the keys; make the first one if there is none.
@@ -76,15 +101,14 @@ class SigningKeys:
         Raises:
             Internal: the keys in the database were sealed with another root secret.
         """
-        await self._read()
-        if self._current() is None:
-            await self._execute([self._creation(await self._generate())])
-            await self._read()
+        await self._read_now()
+        await self._ensure_successor()
 
     async def current(self) -> SigningKey:
         """The key to sign with; in an outage, the one last known."""
         try:
-            await self._refresh(self._settings.signing_key_refresh_s)
+            await self._refresh()
+            await self._ensure_successor()
         except Unavailable:
             if self._current() is None:
                 raise
@@ -93,26 +117,53 @@ class SigningKeys:
             raise Internal(f"there is no signing key for {self._settings.jwt_algorithm}")
         return key
 
+    async def published(self) -> list[dict[str, str]]:
+        """The public keys, newest first, as the members of a JSON Web Key Set; another list when they change.
+
+        In an outage, those last known.
+        """
+        with suppress(Unavailable):
+            await self._refresh()
+        return self.public
+
     async def find(self, kid: str) -> SigningKey | None:
         """The key called `kid`, which may have been made by another gateway a moment ago.
+
+        Anybody can make up a kid. The database is read for unknown ones, once for all who wait, and not again before
+        `AuthSettings.signing_key_pause_s` have passed; whoever asks meanwhile waits for the next reading. So a key that
+        is in the database is always found, and how often the database is read does not depend on who asks.
 
         Raises:
             Unavailable: it is not among those known, and the database is away.
         """
-        if kid not in self._keys:
-            # Anybody can make up a kid: the database is asked as often as decisions are renewed, not more.
-            await self._refresh(self._settings.decision_s)
+        if kid not in self._keys and _KID.fullmatch(kid):
+            await self._read_in_turn()
         return self._keys.get(kid)
 
-    async def rotate(self) -> None:
-        """Publish a new key, which takes over in a moment; tokens signed with the old one stay good."""
+    async def rotate(self) -> Rotation:
+        """Publish a new key, which takes over in a moment; tokens signed with the old ones stay good until they end.
+
+        Keys of other algorithms retire too. A gateway that is configured for one of them makes its successor itself.
+        """
         successor = await self._generate()
-        retire = Statement(
-            "UPDATE signing_keys SET retired_at = ? WHERE algorithm = ? AND retired_at IS NULL",
-            (to_ms(self._clock.now() + self._settings.signing_key_refresh_s), successor.algorithm),
-        )
-        await self._execute([retire, self._creation(successor)])
-        await self._read()
+        signs_from = self._clock.now() + self._settings.signing_key_refresh_s
+        retire = Statement("UPDATE signing_keys SET retired_at = ? WHERE retired_at IS NULL", (to_ms(signs_from),))
+        await self._database.execute(PLATFORM, [retire, self._creation(successor)])
+        await self._read_now()
+        return Rotation(successor.kid, successor.algorithm, signs_from, signs_from + self._overlap_s)
+
+    def sweep(self) -> Sweep:
+        """The removal of keys whose tokens have all ended."""
+        return platform_sweep(self._database, "signing_keys", _REMOVE_ENDED, lambda: (self._ended_before(),))
+
+    @property
+    def _overlap_s(self) -> float:
+        """How long a retired key verifies. Gateways may sign with it until they have read that it is retired."""
+        return self._settings.access_token_s + self._settings.signing_key_refresh_s + self._settings.clock_skew_s
+
+    def _ended_before(self) -> int:
+        """The tokens of a key that retired by then (unix milliseconds) have all ended."""
+        return to_ms(self._clock.now() - self._overlap_s)
 
     def _current(self) -> SigningKey | None:
         """The oldest that has not ended: keys stand newest first."""
@@ -124,17 +175,44 @@ class SigningKeys:
         )
         return next(usable, None)
 
-    async def _refresh(self, max_age_s: float) -> None:
-        if self._clock.monotonic() - self._read_at >= max_age_s:
+    async def _ensure_successor(self) -> None:
+        """Make a key if all that this gateway could sign with have an end."""
+        wanted = self._settings.jwt_algorithm
+        if not any(key.algorithm == wanted and key.retired_at is None for key in self._keys.values()):
+            with suppress(Precondition):  # Another gateway was faster; its key is ours too.
+                await self._database.execute(PLATFORM, [self._creation(await self._generate())])
+            await self._read_now()
+
+    async def _refresh(self) -> None:
+        if self._clock.monotonic() - self._read_at >= self._settings.signing_key_refresh_s:
+            await self._read_in_turn()
+
+    async def _read_in_turn(self) -> None:
+        """Wait for a reading that begins after this call; it is shared by all who call before it begins."""
+        if self._next is None:
+            self._next = asyncio.ensure_future(self._take_turn())
+            self._next.add_done_callback(_seen)
+        # It belongs to all who wait for it: one caller's cancellation must not fail the others.
+        await asyncio.shield(self._next)
+
+    async def _take_turn(self) -> None:
+        pause_s = self._began_at + self._settings.signing_key_pause_s - self._clock.monotonic()
+        if pause_s > 0:
+            await self._clock.sleep(pause_s)
+        async with self._turn:
+            self._next = None  # What is written from now on, this reading may miss.
+            self._began_at = self._clock.monotonic()
+            await self._read()
+
+    async def _read_now(self) -> None:
+        async with self._turn:
             await self._read()
 
     async def _read(self) -> None:
-        # Another gateway may sign with a retired key until it reads the set again.
-        overlap_s = self._settings.access_token_s + self._settings.signing_key_refresh_s + self._settings.clock_skew_s
         statement = Statement(
             "SELECT kid, algorithm, sealed, retired_at FROM signing_keys "
             "WHERE retired_at IS NULL OR retired_at > ? ORDER BY created_at DESC, kid",
-            (to_ms(self._clock.now() - overlap_s),),
+            (self._ended_before(),),
         )
         read = await self._database.query(PLATFORM, statement, consistency=Consistency.LINEARIZABLE)
         rows = msgspec.convert(read.rows, list[tuple[str, Algorithm, bytes, int | None]])
@@ -170,8 +248,8 @@ class SigningKeys:
             expect_rows=1,
         )
 
-    async def _execute(self, batch: list[Statement]) -> None:
-        try:
-            await self._database.execute(PLATFORM, batch)
-        except Precondition:
-            return  # Another gateway was faster; its key is ours too.
+
+def _seen(task: asyncio.Task[None]) -> None:
+    """Look at how `task` ended: if all who waited for it have left, a failure is no news."""
+    if not task.cancelled():
+        task.exception()

@@ -46,7 +46,7 @@ async def test_living_sign_in_loses_nothing(gateway, clock):
     for _ in range(5):
         clock.advance(DAY_S)
         token = (await gateway.auth.sessions.refresh(token, None)).refresh_token
-    assert await sweep(gateway) == {"challenges": 1, "refresh_tokens": 0, "families": 0, "api_keys": 0}
+    assert await sweep(gateway) == {"challenges": 1, "refresh_tokens": 0, "families": 0, "api_keys": 0, "signing_keys": 0}
     with pytest.raises(Unauthenticated) as refusal:
         await gateway.auth.sessions.refresh(signed_in.refresh_token, None)
     assert refusal.value.reason == "refresh_token_reused", "what shows that a token was stolen must stay"
@@ -95,8 +95,10 @@ async def test_no_batch_is_larger_than_it_may_be(gateway, clock):
     for _ in range(7):
         await gateway.sign_in(OWNER)
     await gateway.sign_in(GUEST, "bank")
+    for _ in range(8):
+        await gateway.auth.signing_keys.rotate()
     clock.advance(61 * DAY_S)
-    total = dict.fromkeys(("challenges", "refresh_tokens", "families", "api_keys"), 0)
+    total = dict.fromkeys(("challenges", "refresh_tokens", "families", "api_keys", "signing_keys"), 0)
     for _ in range(20):
         for name, removed in (await sweep(gateway, max_rows=3)).items():
             assert removed <= 3
@@ -115,7 +117,7 @@ async def test_sweeps_of_several_gateways_at_once_remove_each_row_once(gateway, 
     assert removed == [10, 10, 10]
 
 
-@pytest.mark.parametrize("name", ["challenges", "refresh_tokens", "families", "api_keys"])
+@pytest.mark.parametrize("name", ["challenges", "refresh_tokens", "families", "api_keys", "signing_keys"])
 async def test_what_is_over_is_found_by_an_index(gateway, database, tmp_path, name):
     """A sweep that looked at every row would hold the platform's writer for as long as the table is."""
     (one,) = [one for one in gateway.auth.sweeps if one.name == name]

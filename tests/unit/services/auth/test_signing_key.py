@@ -177,9 +177,7 @@ async def test_caller_who_leaves_does_not_take_the_reading_from_others(gateway, 
     token = (await gateway.sign_in(OWNER)).access_token.text
     key = await gateway.auth.signing_keys.current()
     database.open.clear()
-    leaving, staying = (
-        asyncio.ensure_future(gateway.auth.signing_keys.find(kid)) for kid in ("0" * 16, key.kid[::-1])
-    )
+    leaving, staying = (asyncio.ensure_future(gateway.auth.signing_keys.find(kid)) for kid in ("0" * 16, key.kid[::-1]))
     await asyncio.sleep(0.01)
     leaving.cancel()
     await asyncio.sleep(0.01)

@@ -46,7 +46,13 @@ async def test_living_sign_in_loses_nothing(gateway, clock):
     for _ in range(5):
         clock.advance(DAY_S)
         token = (await gateway.auth.sessions.refresh(token, None)).refresh_token
-    assert await sweep(gateway) == {"challenges": 1, "refresh_tokens": 0, "families": 0, "api_keys": 0, "signing_keys": 0}
+    assert await sweep(gateway) == {
+        "challenges": 1,
+        "refresh_tokens": 0,
+        "families": 0,
+        "api_keys": 0,
+        "signing_keys": 0,
+    }
     with pytest.raises(Unauthenticated) as refusal:
         await gateway.auth.sessions.refresh(signed_in.refresh_token, None)
     assert refusal.value.reason == "refresh_token_reused", "what shows that a token was stolen must stay"

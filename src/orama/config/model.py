@@ -17,6 +17,7 @@ from orama.domain.cache import CacheLimits
 from orama.domain.sql import SqlLimits
 from orama.gateway.kernel.limits import HttpLimits
 from orama.services.auth.settings import AuthSettings
+from orama.services.idempotency.settings import IdempotencySettings
 from orama.services.limiter import RateLimitSettings
 from orama.services.sweeper import SweeperSettings
 
@@ -100,6 +101,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     database: DatabaseConfig = DatabaseConfig()
     cache: CacheConfig = CacheConfig()
     limits: RateLimitSettings = RateLimitSettings()
+    idempotency: IdempotencySettings = IdempotencySettings()
     sweeper: SweeperSettings = SweeperSettings()
     log: LogConfig = LogConfig()
     metrics: MetricsConfig = MetricsConfig()

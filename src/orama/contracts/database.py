@@ -22,8 +22,8 @@ class DatabaseGuarantees(msgspec.Struct, frozen=True):
     survives_restart: bool
     """What was acknowledged is there after the process dies and starts again."""
     keeps_results: bool
-    """`execute_once` gives the results of a repeated batch again, where they are short enough to be kept. Where False,
-    it may say None instead."""
+    """`execute_once` gives the results of a repeated batch again, if they are short enough to be kept. Where False,
+    it may say None instead of results with rows."""
 
 
 class Database(Protocol):

@@ -17,7 +17,8 @@ class Once(msgspec.Struct, frozen=True):
     """The key of a batch. Times are unix milliseconds.
 
     `key` and `request` are SHA-256 digests, of whose key it is and of all that was asked: a key stands for one request.
-    `note`: what else is to be kept with it, or None. `max_kept_bytes`: results longer than that are not kept.
+    `note`: what else is to be kept with it, or None. `keep_rows`: whether results are kept with their rows.
+    `max_kept_bytes`: results longer than that are not kept.
     """
 
     key: bytes
@@ -25,6 +26,7 @@ class Once(msgspec.Struct, frozen=True):
     now: int
     expires_at: int
     note: bytes | None = None
+    keep_rows: bool = True
     max_kept_bytes: int = 64 * 1024
 
 

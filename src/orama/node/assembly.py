@@ -41,15 +41,18 @@ from orama.gateway.stages.authorize import Authorize
 from orama.gateway.stages.correlation import Correlation
 from orama.gateway.stages.cors import Cors
 from orama.gateway.stages.decode import Decode
+from orama.gateway.stages.idempotency import IdempotencyKeys
 from orama.gateway.stages.rate_limit import RateLimit
 from orama.gateway.stages.request_metrics import RequestMetrics
 from orama.gateway.stages.routing import Routing
 from orama.node.data_directory import DataDirectory
 from orama.services.auth.assembly import Auth, open_auth
+from orama.services.auth.keyring import Keyring
 from orama.services.cache.service import CacheService
 from orama.services.database.migration import MigrationService
 from orama.services.database.service import DatabaseService
 from orama.services.health import HealthService
+from orama.services.idempotency.service import Idempotency
 from orama.services.limiter import RateLimiter
 from orama.services.migrations import migrate_platform
 from orama.services.sweeper import Sweeper
@@ -98,8 +101,15 @@ async def assemble(config: Config, data: DataDirectory, stack: AsyncExitStack, c
     limiter = RateLimiter(config.limits, clock)
     cache_service = CacheService(cache, config.cache.limits)
     database_service = DatabaseService(database, config.database.limits)
+    idempotency = Idempotency(
+        database,
+        clock,
+        Keyring(data.root_secret()).sealer("idempotency"),
+        config.idempotency,
+        in_use_s=config.server.request_timeout_s,
+    )
     sweeper = Sweeper(
-        auth.sweeps,
+        (*auth.sweeps, *idempotency.sweeps()),
         config.sweeper,
         clock,
         lambda place, error: events.warning("sweep failed", place=place, cause=f"{type(error).__name__}: {error}"),
@@ -133,6 +143,7 @@ async def assemble(config: Config, data: DataDirectory, stack: AsyncExitStack, c
         *operations_of("migrations", MigrationHandlers(MigrationService(database, config.database.limits, clock))),
         *operations_of("cache", CacheHandlers(cache_service)),
     )
+    operations = IdempotencyKeys(idempotency).guard(operations)
     openapi = msgspec.json.encode(openapi_document(operations, version=orama.__version__))
     cors = Cors(config.server.cors_origins)
     router = Router(operations, max_body_bytes=config.server.max_body_bytes)

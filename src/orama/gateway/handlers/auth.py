@@ -16,7 +16,7 @@ from orama.errors import Code, InvalidArgument, Unauthenticated
 from orama.gateway.kernel.call import Call
 from orama.gateway.kernel.client_address import address_group
 from orama.gateway.kernel.message import Reply
-from orama.gateway.kernel.operation import CREDENTIAL, PUBLIC, RouteClass, operation
+from orama.gateway.kernel.operation import CREDENTIAL, PUBLIC, Idempotency, RouteClass, operation
 from orama.services.auth.assembly import Auth
 from orama.services.auth.authenticator import credentials_in
 from orama.services.auth.sign_in import SignedChallenge
@@ -40,6 +40,7 @@ class AuthHandlers:
         scope=PUBLIC,
         route_class=RouteClass.SIGN_IN,
         errors=(*_TOKEN_ERRORS, Code.PERMISSION_DENIED, Code.RATE_LIMITED),
+        idempotency=Idempotency.ATOMIC,
     )
     async def challenge(self, call: Call, request: wire.RequestChallenge) -> wire.Challenge:
         """Ask for a text to sign.
@@ -52,10 +53,17 @@ class AuthHandlers:
             raise InvalidArgument("wallet is required", reason="missing_field")
         origin, client = call.request.headers.get("origin"), address_group(call.request.client)
         if request.purpose == LINK:
-            challenge = await self._auth.linking.challenge(call.principal, request.wallet, origin=origin, client=client)
+            challenge = await self._auth.linking.challenge(
+                call.principal, request.wallet, origin=origin, client=client, attempt=call.attempt
+            )
         else:
             challenge = await self._auth.sign_in.challenge(
-                request.wallet, request.namespace, request.purpose, origin=origin, client=client
+                request.wallet,
+                request.namespace,
+                request.purpose,
+                origin=origin,
+                client=client,
+                attempt=call.attempt,
             )
         return wire.Challenge(
             wallet=request.wallet,
@@ -65,13 +73,20 @@ class AuthHandlers:
             expires_at=rfc3339(challenge.expires_at),
         )
 
-    @operation("POST", "/v1/auth/verify", scope=PUBLIC, route_class=RouteClass.SIGN_IN, errors=_SIGNATURE_ERRORS)
-    async def verify(self, _call: Call, request: wire.PresentSignature) -> wire.SignedIn:
+    @operation(
+        "POST",
+        "/v1/auth/verify",
+        scope=PUBLIC,
+        route_class=RouteClass.SIGN_IN,
+        errors=_SIGNATURE_ERRORS,
+        idempotency=Idempotency.ATOMIC,
+    )
+    async def verify(self, call: Call, request: wire.PresentSignature) -> wire.SignedIn:
         """Sign in with a signed challenge.
 
         The first wallet to sign in for a namespace claims it. The API key belongs to this sign-in and ends with it.
         """
-        signed_in = await self._auth.sign_in.verify(signed_challenge(request))
+        signed_in = await self._auth.sign_in.verify(signed_challenge(request), attempt=call.attempt)
         return wire.SignedIn(
             access_token=signed_in.access_token.text,
             token=signed_in.access_token.text,
@@ -84,13 +99,20 @@ class AuthHandlers:
             nonce=request.nonce,
         )
 
-    @operation("POST", "/v1/auth/api-key", scope=PUBLIC, route_class=RouteClass.SIGN_IN, errors=_SIGNATURE_ERRORS)
-    async def api_key(self, _call: Call, request: wire.CreateApiKey) -> wire.ApiKeyCreated:
+    @operation(
+        "POST",
+        "/v1/auth/api-key",
+        scope=PUBLIC,
+        route_class=RouteClass.SIGN_IN,
+        errors=_SIGNATURE_ERRORS,
+        idempotency=Idempotency.ATOMIC,
+    )
+    async def api_key(self, call: Call, request: wire.CreateApiKey) -> wire.ApiKeyCreated:
         """Make an API key that lasts until it is revoked, for a signed challenge.
 
         Its secret is shown this once.
         """
-        made = await self._auth.sign_in.create_api_key(signed_challenge(request))
+        made = await self._auth.sign_in.create_api_key(signed_challenge(request), attempt=call.attempt)
         return wire.ApiKeyCreated(
             made.key.text, made.key.namespace, request.plan.strip() or "free", made.wallet.address
         )
@@ -101,12 +123,13 @@ class AuthHandlers:
         scope=PUBLIC,
         route_class=RouteClass.SIGN_IN,
         errors=(*_ALWAYS, Code.PERMISSION_DENIED, Code.CONFLICT),
+        idempotency=Idempotency.ATOMIC,
     )
-    async def simple_key(self, _call: Call, request: wire.CreateSimpleKey) -> wire.SimpleKeyCreated:
+    async def simple_key(self, call: Call, request: wire.CreateSimpleKey) -> wire.SimpleKeyCreated:
         """Make an API key without a signature: on development nodes only, for a namespace that nobody has."""
         if not request.wallet.strip():
             raise InvalidArgument("wallet is required", reason="missing_field")
-        made = await self._auth.sign_in.create_unclaimed_key(request.wallet, request.namespace)
+        made = await self._auth.sign_in.create_unclaimed_key(request.wallet, request.namespace, attempt=call.attempt)
         return wire.SimpleKeyCreated(
             made.key.text, made.key.namespace, made.wallet.address, created=rfc3339(made.created_at)
         )
@@ -118,10 +141,11 @@ class AuthHandlers:
         route_class=RouteClass.SIGN_IN,
         errors=_SIGNATURE_ERRORS,
         status=201,
+        idempotency=Idempotency.ATOMIC,
     )
-    async def register(self, _call: Call, request: wire.RegisterApp) -> wire.AppRegistered:
+    async def register(self, call: Call, request: wire.RegisterApp) -> wire.AppRegistered:
         """Register an application with a signed challenge."""
-        app = await self._auth.sign_in.register(signed_challenge(request), request.name)
+        app = await self._auth.sign_in.register(signed_challenge(request), request.name, attempt=call.attempt)
         wallet = request.wallet.strip()
         echo = wallet.lower() if app.wallet.chain is Chain.ETHEREUM else wallet
         return wire.AppRegistered(app.id, wire.App(app.id, app.name, app.namespace, echo))

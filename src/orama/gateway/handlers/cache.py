@@ -8,7 +8,7 @@ import msgspec
 
 from orama.errors import Code
 from orama.gateway.kernel.call import Call
-from orama.gateway.kernel.operation import CREDENTIAL, RouteClass, operation
+from orama.gateway.kernel.operation import CREDENTIAL, Idempotency, RouteClass, operation
 from orama.services.cache.service import CacheService
 from orama.wire.cache import (
     CacheHealth,
@@ -73,6 +73,7 @@ class CacheHandlers:
         scope=_WRITE,
         route_class=RouteClass.WRITE,
         errors=(*_ALWAYS, Code.NOT_FOUND, Code.CONFLICT, Code.TOO_LARGE, Code.UNIMPLEMENTED),
+        idempotency=Idempotency.RECORDED,
     )
     async def put(self, call: Call, request: PutKey) -> KeyStatus:
         """Store a value, perhaps for a limited time.
@@ -96,6 +97,7 @@ class CacheHandlers:
         scope=_WRITE,
         route_class=RouteClass.WRITE,
         errors=(*_ALWAYS, Code.TOO_LARGE, Code.UNIMPLEMENTED),
+        idempotency=Idempotency.RECORDED,
     )
     async def getput(self, call: Call, request: ReplaceKey) -> KeyValue:
         """Store a value and read the one before it, in one step.
@@ -111,6 +113,7 @@ class CacheHandlers:
         scope=_WRITE,
         route_class=RouteClass.WRITE,
         errors=(*_ALWAYS, Code.UNPROCESSABLE, Code.UNIMPLEMENTED),
+        idempotency=Idempotency.RECORDED,
     )
     async def incr(self, call: Call, request: IncrementKey) -> KeyCount:
         """Add to an integer in one step.
@@ -126,13 +129,21 @@ class CacheHandlers:
         scope=_WRITE,
         route_class=RouteClass.WRITE,
         errors=(*_ALWAYS, Code.NOT_FOUND, Code.UNIMPLEMENTED),
+        idempotency=Idempotency.RECORDED,
     )
     async def expire(self, call: Call, request: ExpireKey) -> KeyStatus:
         """Give a value a new time to live, from now."""
         await self._cache.expire(call.caller.namespace, request.dmap, request.key, request.ttl)
         return KeyStatus(request.key, request.dmap)
 
-    @operation("POST", "/v1/cache/delete", scope=_WRITE, route_class=RouteClass.WRITE, errors=_ALWAYS)
+    @operation(
+        "POST",
+        "/v1/cache/delete",
+        scope=_WRITE,
+        route_class=RouteClass.WRITE,
+        errors=_ALWAYS,
+        idempotency=Idempotency.RECORDED,
+    )
     async def delete(self, call: Call, request: DeleteKey) -> KeyStatus:
         """Remove a value.
 

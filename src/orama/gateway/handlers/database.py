@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from orama.errors import Code, InvalidArgument
 from orama.gateway.kernel.call import Call
-from orama.gateway.kernel.operation import RouteClass, operation
+from orama.gateway.kernel.operation import Idempotency, RouteClass, operation
 from orama.services.database.rendering import Table
 from orama.services.database.selection import Condition, Join, Selection
 from orama.services.database.service import DatabaseService, Outcome
@@ -64,7 +64,14 @@ class DatabaseHandlers:
             )
         )
 
-    @operation("POST", "/v1/rqlite/exec", scope=_WRITE, route_class=RouteClass.WRITE, errors=_ON_WRITE)
+    @operation(
+        "POST",
+        "/v1/rqlite/exec",
+        scope=_WRITE,
+        route_class=RouteClass.WRITE,
+        errors=_ON_WRITE,
+        idempotency=Idempotency.ATOMIC,
+    )
     async def exec(self, call: Call, request: ExecuteSql) -> ExecResult:
         """Run one statement that writes.
 
@@ -72,7 +79,7 @@ class DatabaseHandlers:
         """
         database = self._database
         statement = database.statement(request.sql, request.args or (), origin=call.request_id)
-        (done,) = await database.execute(call.caller.namespace, [statement])
+        (done,) = await database.execute(call.caller.namespace, [statement], with_rows=False, attempt=call.attempt)
         return ExecResult(done.rows_affected, done.last_insert_id)
 
     @operation("POST", "/v1/rqlite/find", scope=_READ, route_class=RouteClass.READ, errors=_ALWAYS)
@@ -113,6 +120,7 @@ class DatabaseHandlers:
         scope=_WRITE,
         route_class=RouteClass.WRITE,
         errors=(*_ON_WRITE, Code.PRECONDITION),
+        idempotency=Idempotency.ATOMIC,
     )
     async def transaction(self, call: Call, request: RunTransaction) -> TransactionResult:
         """Run statements that take effect all together or not at all.
@@ -131,7 +139,9 @@ class DatabaseHandlers:
             batch = [database.statement(sql, origin=call.request_id) for sql in request.statements or ()]
         if not batch:
             raise InvalidArgument("'ops' or 'statements' must hold a statement", reason="missing_field")
-        outcomes = await database.execute(call.caller.namespace, batch)
+        outcomes = await database.execute(
+            call.caller.namespace, batch, with_rows=request.return_results, attempt=call.attempt
+        )
         if not request.return_results:
             return TransactionResult("ok")
         return TransactionResult("ok", [_step_result(*step) for step in zip(kinds, outcomes, strict=True)])
@@ -143,11 +153,17 @@ class DatabaseHandlers:
         return TableList([TableInfo(one.name, one.type, one.sql) for one in found], len(found))
 
     @operation(
-        "POST", "/v1/rqlite/create-table", scope=_WRITE, route_class=RouteClass.WRITE, errors=_ON_WRITE, status=201
+        "POST",
+        "/v1/rqlite/create-table",
+        scope=_WRITE,
+        route_class=RouteClass.WRITE,
+        errors=_ON_WRITE,
+        status=201,
+        idempotency=Idempotency.ATOMIC,
     )
     async def create_table(self, call: Call, request: CreateTable) -> Done:
         """Create, alter or drop a table, view or index by one statement."""
-        await self._database.define(call.caller.namespace, request.schema, origin=call.request_id)
+        await self._database.define(call.caller.namespace, request.schema, origin=call.request_id, attempt=call.attempt)
         return Done()
 
     @operation(
@@ -156,10 +172,13 @@ class DatabaseHandlers:
         scope=_WRITE,
         route_class=RouteClass.WRITE,
         errors=(*_ON_WRITE, Code.NOT_FOUND),
+        idempotency=Idempotency.ATOMIC,
     )
     async def drop_table(self, call: Call, request: DropTable) -> Done:
         """Remove a table with its rows."""
-        await self._database.drop_table(call.caller.namespace, request.table, origin=call.request_id)
+        await self._database.drop_table(
+            call.caller.namespace, request.table, origin=call.request_id, attempt=call.attempt
+        )
         return Done()
 
 

@@ -8,6 +8,7 @@ from orama.domain.identity import Principal
 from orama.errors import Unauthenticated
 from orama.gateway.kernel.message import Request
 from orama.gateway.kernel.route import Route
+from orama.services.idempotency.attempt import Attempt
 
 
 class Call:
@@ -15,10 +16,12 @@ class Call:
 
     `started` and `deadline` are monotonic seconds. `principal` is None until authenticated, and stays None for
     anonymous callers of public operations. `trace_id` is that of a valid ``traceparent``, for logs and backends.
+    `attempt` is there if the request carries an ``Idempotency-Key`` and its operation is `Idempotency.ATOMIC`.
     """
 
     __slots__ = (
         "arguments",
+        "attempt",
         "deadline",
         "error_code",
         "expired",
@@ -42,6 +45,7 @@ class Call:
         self.trace_id: str | None = None
         self.path_values: dict[str, str] | None = None
         self.principal: Principal | None = None
+        self.attempt: Attempt | None = None
         self.arguments: msgspec.Struct | None = None
         self.headers: list[tuple[str, str]] = []
         self.error_code: str | None = None

@@ -22,7 +22,17 @@ _PARAMETER: Final = re.compile(r"\{(\w+)\}")
 # What any request can meet on its way, before its handler.
 _ALWAYS: Final = (Code.INVALID_ARGUMENT, Code.INTERNAL, Code.DEADLINE)
 _WITH_BODY: Final = (Code.TOO_LARGE,)
+_WITH_KEY: Final = (Code.CONFLICT, Code.UNAVAILABLE, Code.STORAGE_FULL)
 _WITH_CREDENTIAL: Final = (Code.UNAUTHENTICATED, Code.PERMISSION_DENIED, Code.UNAVAILABLE)
+
+_IDEMPOTENCY_KEY: Final[dict[str, Any]] = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "Names this request, say by a UUID: sent again with the same key, it takes effect once, and is "
+    "answered as the first time.",
+    "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
+}
 
 
 def openapi_document(operations: Iterable[Operation], *, version: str) -> dict[str, Any]:
@@ -95,13 +105,15 @@ def _operation(one: Operation, schema_of: dict[str, Any], components: dict[str, 
     if one.any_method:
         document["x-any-method"] = True
     names = _PARAMETER.findall(one.path)
+    if one.idempotency is not None:
+        document["parameters"] = [_IDEMPOTENCY_KEY]
     if one.request is not None and one.method in ("POST", "PUT", "PATCH"):
         document["requestBody"] = {
             "required": not one.body_optional,
             "content": {"application/json": {"schema": schema_of[repr(one.request)]}},
         }
     elif one.request is not None:
-        document["parameters"] = _parameters(components[one.request.__name__], names)
+        document.setdefault("parameters", []).extend(_parameters(components[one.request.__name__], names))
     return document
 
 
@@ -128,12 +140,21 @@ def _responses(one: Operation, schema: Any) -> dict[str, Any]:
         del codes[Code.PERMISSION_DENIED]
     if one.route_class is not RouteClass.SYSTEM:
         codes[Code.RATE_LIMITED] = None
+    headers: dict[str, Any] = {
+        "X-Request-ID": {"schema": {"type": "string"}, "description": "Finds the request in the log."}
+    }
+    if one.idempotency is not None:
+        codes.update(dict.fromkeys(_WITH_KEY))
+        headers["Idempotency-Replayed"] = {
+            "schema": {"const": "true"},
+            "description": "There if the request took effect before; the reply is the first one's.",
+        }
     problem = {"application/json": {"schema": {"$ref": _REF.format(name="Problem")}}}
     responses: dict[str, Any] = {
         str(one.status): {
             "description": HTTPStatus(one.status).phrase,
             "content": {one.media_type: {"schema": schema}},
-            "headers": {"X-Request-ID": {"schema": {"type": "string"}, "description": "Finds the request in the log."}},
+            "headers": headers,
         }
     }
     for code in sorted(codes, key=lambda code: code.http_status):

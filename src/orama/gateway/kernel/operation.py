@@ -33,6 +33,16 @@ class RouteClass(Enum):
     WRITE = "write"
 
 
+class Idempotency(Enum):
+    """How an operation keeps to an ``Idempotency-Key``."""
+
+    ATOMIC = "atomic"
+    """The handler passes `Call.attempt` on, and the key is stored in the transaction of the effect: exactly one."""
+    RECORDED = "recorded"
+    """The key is stored before the handler runs: at most one effect; after a crash nobody knows whether there was one.
+    """
+
+
 class Operation(msgspec.Struct, frozen=True):
     """One thing the gateway can do.
 
@@ -41,6 +51,7 @@ class Operation(msgspec.Struct, frozen=True):
     the JSON body of POST and PUT, and from the query of GET and DELETE; segments of the path fill fields of the same
     name. `response` is the type of a successful reply's body, `media_type` its form. `any_method`: existing clients may
     use any method; documented is `method` alone. `body_optional`: an empty body is the same as ``{}``.
+    `idempotency`: None if repeating the operation does no harm.
     Fields are only ever appended.
     """
 
@@ -61,6 +72,7 @@ class Operation(msgspec.Struct, frozen=True):
     max_body_bytes: int | None = None
     handler: Handler | None = None
     media_type: str = "application/json"
+    idempotency: Idempotency | None = None
 
     @property
     def group(self) -> str:
@@ -83,6 +95,7 @@ def operation(
     streaming: bool = False,
     media_type: str = "application/json",
     response: Any = None,
+    idempotency: Idempotency | None = None,
 ) -> Callable[[_F], _F]:
     """Declare the method below as an operation; `also` lists further paths that existing clients use.
 
@@ -104,6 +117,7 @@ def operation(
             "streaming": streaming,
             "media_type": media_type,
             "response": response,
+            "idempotency": idempotency,
         }
         return handler
 

@@ -10,7 +10,7 @@ _ALLOW_METHODS: Final = "GET, HEAD, PUT, POST, DELETE, OPTIONS"
 _ALLOW_HEADERS: Final = "Content-Type, Authorization, X-API-Key, X-Request-ID, Idempotency-Key, traceparent"
 _EXPOSE: Final = (
     "X-Request-ID, X-Duration-Ms, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, "
-    "Retry-After, Content-Disposition, ETag"
+    "Retry-After, Content-Disposition, ETag, Idempotency-Replayed"
 )
 
 

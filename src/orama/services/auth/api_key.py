@@ -97,21 +97,13 @@ class ApiKeys:
             raise NotFound(f"there is no namespace {namespace!r}", reason="unknown_namespace") from error
         return key
 
-    async def create_unclaimed(self, namespace: Namespace, name: str) -> ApiKey:
-        """A key for a namespace that nobody has; it dies when a wallet claims the namespace. For development.
+    def creation_unclaimed(self, namespace: Namespace, name: str) -> tuple[ApiKey, Statement]:
+        """A key for a namespace that nobody has, and the statement that makes it. For development.
 
-        Raises:
-            Conflict: a wallet claimed the namespace, or the operator made it.
+        It dies when a wallet claims the namespace, and is not made if a wallet has it, or the operator made it.
         """
         nobodys = "NOT EXISTS (SELECT 1 FROM namespaces WHERE name = ? AND kind <> 'open')"
-        key, insertion = self._insertion(namespace, nobodys, (namespace,), name)
-        try:
-            await self._database.execute(PLATFORM, [insertion])
-        except Precondition as error:
-            raise Conflict(
-                f"the namespace {namespace!r} has an owner: sign in with a wallet", reason="namespace_claimed"
-            ) from error
-        return key
+        return self._insertion(namespace, nobodys, (namespace,), name)
 
     async def creation_for_member(self, wallet: str, namespace: Namespace, name: str) -> tuple[ApiKey, Statement]:
         """A lasting key of a member, and the statement that makes it.

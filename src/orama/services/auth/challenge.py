@@ -21,6 +21,7 @@ from orama.domain.timestamp import parse_rfc3339, rfc3339, to_ms
 from orama.domain.wallet import Chain, Wallet
 from orama.errors import InvalidArgument, Precondition, RateLimited, Unauthenticated
 from orama.services.auth.settings import AuthSettings
+from orama.services.idempotency.attempt import Attempt, carry_out
 from orama.services.sweep import Sweep, platform_sweep
 
 _LOOPBACK: Final = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?", re.ASCII)
@@ -46,7 +47,15 @@ class Challenges:
         self._settings = settings
 
     async def create(
-        self, wallet: Wallet, namespace: Namespace, purpose: str, *, statement: str, origin: str | None, client: str
+        self,
+        wallet: Wallet,
+        namespace: Namespace,
+        purpose: str,
+        *,
+        statement: str,
+        origin: str | None,
+        client: str,
+        attempt: Attempt | None = None,
     ) -> Challenge:
         """A new challenge.
 
@@ -81,7 +90,7 @@ class Challenges:
             expect_rows=1,
         )
         try:
-            await self._database.execute(PLATFORM, [insert])
+            return await carry_out(self._database, [insert], Challenge(text, expires_at), attempt)
         except Precondition as error:
             ((first,),) = (
                 await self._database.query(PLATFORM, Statement(f"SELECT min(expires_at) {_LIVE}", live))
@@ -91,7 +100,6 @@ class Challenges:
                 reason="too_many_challenges",
                 retry_after_s=(first - now) / 1000 if isinstance(first, int) else 1,
             ) from error
-        return Challenge(text, expires_at)
 
     async def prove(self, text: str, signature: str, wallet: Wallet, namespace: Namespace, use: Use) -> Statement:
         """Judge a signed challenge; returns the statement that uses it up, for the batch that it allows.

@@ -12,12 +12,12 @@ from orama.contracts.clock import Clock
 from orama.contracts.database import Database
 from orama.domain.api_key import ApiKey
 from orama.domain.base62 import base62
-from orama.domain.namespace import PLATFORM, Namespace, parse_namespace
+from orama.domain.namespace import Namespace, parse_namespace
 from orama.domain.purpose import Use, statement_of
 from orama.domain.sql import Statement
 from orama.domain.timestamp import to_ms
 from orama.domain.wallet import Wallet, parse_chain, parse_wallet
-from orama.errors import InvalidArgument, PermissionDenied, Precondition, Unavailable
+from orama.errors import Conflict, InvalidArgument, PermissionDenied, Precondition, Unavailable
 from orama.services.auth.access_token import AccessTokens, IssuedToken
 from orama.services.auth.account import Accounts
 from orama.services.auth.api_key import ApiKeys
@@ -25,6 +25,7 @@ from orama.services.auth.challenge import Challenge, Challenges, verification_fa
 from orama.services.auth.family import Families, Rotated
 from orama.services.auth.namespace import Namespaces
 from orama.services.auth.settings import AuthSettings
+from orama.services.idempotency.attempt import Attempt, carry_out, once
 
 _ATTEMPTS: Final = 3
 _MAX_NAME: Final = 128
@@ -46,6 +47,11 @@ class SignedIn(msgspec.Struct, frozen=True):
     access_token: IssuedToken
     refresh_token: str
     api_key: ApiKey
+
+
+class _Opened(msgspec.Struct, frozen=True):
+    rotated: Rotated
+    key: ApiKey
 
 
 class IssuedKey(msgspec.Struct, frozen=True):
@@ -103,7 +109,14 @@ class SignIn:
         self._access_tokens = access_tokens
 
     async def challenge(
-        self, wallet: str, namespace: str, purpose: str, *, origin: str | None, client: str
+        self,
+        wallet: str,
+        namespace: str,
+        purpose: str,
+        *,
+        origin: str | None,
+        client: str,
+        attempt: Attempt | None = None,
     ) -> Challenge:
         """A text for `wallet` to sign. `origin`: the request's ``Origin`` header; `client`: the caller's address.
 
@@ -115,10 +128,16 @@ class SignIn:
             raise InvalidArgument(f"a purpose has at most {_MAX_NAME} characters", reason="invalid_purpose")
         named, place = parse_wallet(wallet), self._namespace(namespace)
         return await self._challenges.create(
-            named, place, purpose, statement=statement_of(purpose, place), origin=origin, client=client
+            named,
+            place,
+            purpose,
+            statement=statement_of(purpose, place),
+            origin=origin,
+            client=client,
+            attempt=attempt,
         )
 
-    async def verify(self, signed: SignedChallenge) -> SignedIn:
+    async def verify(self, signed: SignedChallenge, *, attempt: Attempt | None = None) -> SignedIn:
         """Sign in: a family with its tokens, and an API key that dies with it.
 
         Raises:
@@ -126,21 +145,21 @@ class SignIn:
             PermissionDenied: the namespace is another's, or the wallet was unlinked from its account.
             Conflict: the account has claimed as many namespaces as it may.
         """
-        opened, key = await self._redeem(signed, Use.VERIFY, self._open_family)
-        family = opened.family
+        opened = await self._redeem(signed, Use.VERIFY, self._open_family, _Opened, attempt)
+        family = opened.rotated.family
         token = await self._access_tokens.issue(family.wallet, family.namespace, family.id)
-        return SignedIn(token, opened.refresh_token, key)
+        return SignedIn(token, opened.rotated.refresh_token, opened.key)
 
-    async def create_api_key(self, signed: SignedChallenge) -> IssuedKey:
+    async def create_api_key(self, signed: SignedChallenge, *, attempt: Attempt | None = None) -> IssuedKey:
         """A new API key that lasts until it is revoked.
 
         Raises:
             Unauthenticated, PermissionDenied: as `verify`.
             Conflict: as `verify`, or the account has as many keys as it may.
         """
-        return await self._redeem(signed, Use.API_KEY, self._create_key)
+        return await self._redeem(signed, Use.API_KEY, self._create_key, IssuedKey, attempt)
 
-    async def register(self, signed: SignedChallenge, name: str) -> App:
+    async def register(self, signed: SignedChallenge, name: str, *, attempt: Attempt | None = None) -> App:
         """Record an application of the wallet's in the namespace.
 
         Raises:
@@ -155,9 +174,9 @@ class SignIn:
             sql = "INSERT INTO apps (id, namespace, name, wallet, created_at) VALUES (?, ?, ?, ?, ?)"
             return app, [Statement(sql, row)]
 
-        return await self._redeem(signed, Use.REGISTER, create)
+        return await self._redeem(signed, Use.REGISTER, create, App, attempt)
 
-    async def create_unclaimed_key(self, wallet: str, namespace: str) -> IssuedKey:
+    async def create_unclaimed_key(self, wallet: str, namespace: str, *, attempt: Attempt | None = None) -> IssuedKey:
         """A key without any proof, in development only, for a namespace that nobody has.
 
         Raises:
@@ -170,14 +189,23 @@ class SignIn:
                 reason="simple_key_disabled",
             )
         named = parse_wallet(wallet)
-        key = await self._api_keys.create_unclaimed(self._namespace(namespace), f"simple key of {named.subject}")
-        return IssuedKey(key, named, to_ms(self._clock.now()))
+        key, creation = self._api_keys.creation_unclaimed(self._namespace(namespace), f"simple key of {named.subject}")
+        issued = IssuedKey(key, named, to_ms(self._clock.now()))
+        try:
+            return await carry_out(self._database, [creation], issued, attempt)
+        except Precondition as error:
+            raise Conflict(
+                f"the namespace {key.namespace!r} has an owner: sign in with a wallet", reason="namespace_claimed"
+            ) from error
 
-    async def _redeem(self, signed: SignedChallenge, use: Use, plan: _Plan[_T]) -> _T:
-        """Use the challenge up, admit the wallet's account and carry `plan` out: all of it or nothing.
+    async def _redeem(
+        self, signed: SignedChallenge, use: Use, plan: _Plan[_T], kind: type[_T], attempt: Attempt | None
+    ) -> _T:
+        """Use the challenge up, admit the wallet's account and carry `plan` out: all of it or nothing."""
+        return await once(attempt, kind, lambda: self._redeem_now(signed, use, plan, attempt))
 
-        What is read beforehand makes for good messages; what is true is decided by the conditions in the batch.
-        """
+    async def _redeem_now(self, signed: SignedChallenge, use: Use, plan: _Plan[_T], attempt: Attempt | None) -> _T:
+        """What is read beforehand makes for good messages; what is true is decided by the conditions in the batch."""
         wallet, namespace = parse_signer(signed), self._namespace(signed.namespace)
         for _ in range(_ATTEMPTS):
             consume = await self._challenges.prove(signed.text, signed.signature, wallet, namespace, use)
@@ -186,21 +214,18 @@ class SignIn:
             admission = await self._namespaces.admission(namespace, account)
             outcome, effects = await plan(Signer(wallet, account), namespace)
             try:
-                await self._database.execute(PLATFORM, [consume, *admission, *effects])
+                return await carry_out(self._database, [consume, *admission, *effects], outcome, attempt)
             except Precondition:
                 continue  # The world changed between reading and writing: look again.
-            return outcome
         raise Unavailable("the namespace is being changed elsewhere; try again", retry_after_s=1)
 
-    async def _open_family(
-        self, signer: Signer, namespace: Namespace
-    ) -> tuple[tuple[Rotated, ApiKey], list[Statement]]:
+    async def _open_family(self, signer: Signer, namespace: Namespace) -> tuple[_Opened, list[Statement]]:
         opened, statements = self._families.opening(signer.account, namespace)
         key, creation = self._api_keys.creation_for_family(signer.account, namespace, opened.family.id)
         if signer.wallet.subject != signer.account:
             note = "UPDATE families SET signer = ? WHERE id = ?"
             statements.append(Statement(note, (signer.wallet.subject, opened.family.id), expect_rows=1))
-        return (opened, key), [*statements, creation]
+        return _Opened(opened, key), [*statements, creation]
 
     async def _create_key(self, signer: Signer, namespace: Namespace) -> tuple[IssuedKey, list[Statement]]:
         key, creation = await self._api_keys.creation_for_member(signer.account, namespace, "signed")

@@ -16,6 +16,7 @@ from orama.errors import InvalidArgument, NotFound, TooLarge, Unprocessable
 from orama.services.database.argument import to_arguments
 from orama.services.database.rendering import Table, render_apart
 from orama.services.database.selection import Selection
+from orama.services.idempotency.attempt import Attempt
 
 _TABLE_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -90,23 +91,40 @@ class DatabaseService:
             raise NotFound("not found")
         return table.items()[0]
 
-    async def execute(self, namespace: Namespace, batch: Sequence[Statement]) -> list[Outcome]:
-        """Run statements, made by `statement`, as one atomic unit: all take effect, durably, or none does."""
+    async def execute(
+        self,
+        namespace: Namespace,
+        batch: Sequence[Statement],
+        *,
+        with_rows: bool = True,
+        attempt: Attempt | None = None,
+    ) -> list[Outcome]:
+        """Run statements, made by `statement`, as one atomic unit: all take effect, durably, or none does.
+
+        With `attempt` they take effect once, however often it is made. `with_rows`: whether the caller looks at the
+        tables of the outcomes; a repeated attempt has none otherwise.
+        """
         if len(batch) > self._limits.max_statements:
             raise _too_large("statements", len(batch), self._limits.max_statements)
-        return [await _outcome(result) for result in await self._database.execute(namespace, batch)]
+        if attempt is None:
+            results = await self._database.execute(namespace, batch)
+        else:
+            results = await attempt.execute(namespace, batch, keep_rows=with_rows)
+        return [await _outcome(result) for result in results]
 
     async def schema(self, namespace: Namespace) -> list[SchemaObject]:
         """The namespace's tables and views, ordered by name."""
         return await self._database.schema(namespace)
 
-    async def define(self, namespace: Namespace, sql: str, *, origin: str = "") -> None:
+    async def define(self, namespace: Namespace, sql: str, *, origin: str = "", attempt: Attempt | None = None) -> None:
         """Run one statement that defines something: CREATE, ALTER or DROP."""
         if first_keyword(sql) not in DDL_KEYWORDS:
             raise InvalidArgument("'schema' must be one CREATE, ALTER or DROP statement", reason="not_ddl")
-        await self.execute(namespace, [self.statement(sql, origin=origin)])
+        await self.execute(namespace, [self.statement(sql, origin=origin)], attempt=attempt)
 
-    async def drop_table(self, namespace: Namespace, table: str, *, origin: str = "") -> None:
+    async def drop_table(
+        self, namespace: Namespace, table: str, *, origin: str = "", attempt: Attempt | None = None
+    ) -> None:
         """Remove a table with its rows.
 
         Raises:
@@ -114,8 +132,9 @@ class DatabaseService:
         """
         if _TABLE_NAME.fullmatch(table) is None:
             raise InvalidArgument("invalid table identifier", reason="invalid_name")
+        statement = self.statement(f"DROP TABLE {quote_identifier(table)}", origin=origin)
         try:
-            await self.execute(namespace, [self.statement(f"DROP TABLE {quote_identifier(table)}", origin=origin)])
+            await self.execute(namespace, [statement], attempt=attempt)
         except Unprocessable as error:
             if "no such table" in error.text:
                 raise NotFound(error.text, reason="table_not_found") from error

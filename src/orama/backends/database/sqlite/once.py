@@ -41,17 +41,22 @@ def run_once(session: Session, once: Once, run: Callable[[], list[Result]], inte
             )
         return Executed(None if kept is None else _restored(kept), note, replayed=True)
     results = run()
-    kept = _preserved(results)
+    kept = _preserved(results, keep_rows=once.keep_rows)
     session.run(keep(once, kept if len(kept) <= once.max_kept_bytes else None), interrupt)
     return Executed(results, once.note, replayed=False)
 
 
-def _preserved(results: list[Result]) -> bytes:
-    return _encode([(one.rows_affected, one.last_insert_id, _fields(one.rows)) for one in results])
+def _preserved(results: list[Result], *, keep_rows: bool) -> bytes:
+    return _encode(
+        [
+            (one.rows_affected, one.last_insert_id, _fields(one.rows) if keep_rows and one.rows is not None else None)
+            for one in results
+        ]
+    )
 
 
-def _fields(rows: Rows | None) -> _KeptRows | None:
-    return None if rows is None else (rows.columns, rows.declared, rows.rows)
+def _fields(rows: Rows) -> _KeptRows:
+    return rows.columns, rows.declared, rows.rows
 
 
 def _restored(kept: bytes) -> list[Result] | None:

@@ -58,7 +58,16 @@ async def use_credentials(client, node, canary, replies):
         replies.append(await client.get("/v1/auth/whoami", headers=make(f"ak_{wrong}:demo")))
     for scheme in ("Basic", "Digest", "Negotiate"):
         replies.append(await client.get("/v1/auth/whoami", headers={"Authorization": f"{scheme} {canary(scheme)}"}))
-    for header in ("Cookie", "Proxy-Authorization", "X-Secret", "User-Agent", "Referer", "X-Wallet", "Origin"):
+    for header in (
+        "Idempotency-Key",
+        "Cookie",
+        "Proxy-Authorization",
+        "X-Secret",
+        "User-Agent",
+        "Referer",
+        "X-Wallet",
+        "Origin",
+    ):
         replies.append(await client.get("/v1/auth/whoami", headers={header: canary(f"header {header}")}))
 
     wallet, anonymous = fresh_wallet(), Caller(client)
@@ -86,6 +95,9 @@ async def use_credentials(client, node, canary, replies):
         replies.append(await anonymous.post(f"/v1/auth/{path}", wrong))
         replies.append(await anonymous.post(f"/v1/auth/{path}", {**wrong, "nonce": canary(f"wrong nonce of {path}")}))
     replies.append(await anonymous.post("/v1/auth/challenge", {"wallet": canary("no wallet")}))
+    for body in (await signed(client, fresh_wallet(), "keyed"), {**wrong, "nonce": canary("wrong nonce with a key")}):
+        headers = {"Idempotency-Key": canary(f"key of a sign-in with {len(body)} fields and {body['nonce'][:20]!r}")}
+        replies += [await anonymous.post("/v1/auth/verify", body, headers=headers) for _ in range(2)]
 
 
 async def use_urls(client, canary, replies):
@@ -304,6 +316,12 @@ async def test_stored_credentials_are_useless_to_a_thief(tmp_path):
             canary.keep("nonce", re.search(r"Nonce: (\w+)", answer["nonce"])[1])
             renewed = await Caller(client).ok("/v1/auth/refresh", {"refresh_token": answer["refresh_token"]})
             canary.keep("successor", renewed["refresh_token"])
+            for path in ("verify", "api-key"):
+                body, headers = await signed(client, fresh_wallet(), f"keyed-{path}"), {"Idempotency-Key": canary(path)}
+                replies = [await Caller(client).post(f"/v1/auth/{path}", body, headers=headers) for _ in range(2)]
+                assert replies[1].headers["idempotency-replayed"] == "true"
+                canary.keep(f"key of {path}", replies[1].json()["api_key"].split("_")[2].partition(":")[0])
+                canary.keep(f"signature of {path}", body["signature"])
         files = [file for file in node.data_dir.rglob("*") if file.is_file() and file.name != "cluster.key"]
         stored = b"".join(file.read_bytes() for file in files)
     assert len(stored) > 10_000

@@ -147,39 +147,47 @@ async def test_tenants_batch_is_kept_in_the_tenants_database(tmp_path, database,
     assert (await database.query(PLATFORM, Statement("SELECT count(*) FROM _orama_idempotency"))).rows == [(0,)]
 
 
-async def act_of(database, attempt, outcome, error=None):
-    """A use case that looks first, changes something, and fails if it was faster itself."""
-    await asyncio.sleep(0)
-    if error is not None and await made(database):
-        raise error
+async def act_of(database, attempt, outcome):
+    """A use case that looks first, changes something, and fails if that was done before."""
+    if await made(database):
+        raise Unauthenticated("used up")
     return await carry_out(database, [MAKE], outcome, attempt)
 
 
-async def test_once_looks_for_an_earlier_outcome_before_and_after(database, idempotency, caller):
-    used_up = Unauthenticated("used up")
-
+async def test_once_knows_an_earlier_outcome_before_it_acts(database, idempotency, caller):
     async def one(number):
         mine = attempt(idempotency, caller)
-        return await once(mine, Secret, lambda: act_of(database, mine, Secret("", number), used_up))
+        return await once(mine, Secret, lambda: act_of(database, mine, Secret("", number))), mine.replayed
 
     outcomes = await asyncio.gather(*(one(number) for number in range(50)))
-    assert len({outcome.number for outcome in outcomes}) == 1
-    assert await one(99) == outcomes[0]
+    assert len({outcome.number for outcome, _ in outcomes}) == 1
+    assert [replayed for _, replayed in outcomes].count(False) == 1
+    assert await one(99) == (outcomes[0][0], True)
     assert await made(database) == 1
 
 
+async def test_once_that_was_overtaken_by_its_repeat_knows_the_outcome_of_that(database, idempotency, caller):
+    slow, fast = attempt(idempotency, caller), attempt(idempotency, caller)
+
+    async def overtaken():
+        await once(fast, Secret, lambda: act_of(database, fast, Secret("fast")))
+        return await act_of(database, slow, Secret("slow"))
+
+    assert await once(slow, Secret, overtaken) == Secret("fast")
+    assert (fast.replayed, slow.replayed) == (False, True)
+
+
 async def test_once_fails_as_the_act_does_if_there_was_no_earlier_attempt(database, idempotency, caller):
-    error = Unauthenticated("no")
     await carry_out(database, [MAKE], Secret(""), None)
     mine = attempt(idempotency, caller)
     with pytest.raises(Unauthenticated):
-        await once(mine, Secret, lambda: act_of(database, mine, Secret(""), error))
+        await once(mine, Secret, lambda: act_of(database, mine, Secret("")))
     assert await made(database) == 1
 
 
 async def test_without_an_attempt_each_act_has_its_effect(database):
     for _ in range(2):
-        assert await once(None, Secret, lambda: act_of(database, None, Secret("a"))) == Secret("a")
+        assert await once(None, Secret, lambda: carry_out(database, [MAKE], Secret("a"), None)) == Secret("a")
     assert await made(database) == 2
 
 

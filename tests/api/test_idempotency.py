@@ -10,16 +10,20 @@ import pytest
 from orama.gateway.handlers.auth import AuthHandlers
 from orama.gateway.handlers.cache import CacheHandlers
 from orama.gateway.handlers.database import DatabaseHandlers
+from orama.gateway.handlers.migration import MigrationHandlers
+from orama.gateway.handlers.wallet import WalletHandlers
 from orama.gateway.kernel.operation import Idempotency, RouteClass, operations_of
 from support.caller import Caller, signed
-from support.examples import FRESH, example, fresh_wallet, prepare
+from support.examples import FRESH, OF_WALLETS, example, fresh_wallet, prepare, wallet_caller
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 TABLE = [
     *operations_of("auth", AuthHandlers),
     *operations_of("database", DatabaseHandlers),
+    *operations_of("migrations", MigrationHandlers),
     *operations_of("cache", CacheHandlers),
+    *operations_of("wallets", WalletHandlers),
 ]
 KEYED = {one.name: one for one in TABLE if one.idempotency is not None}
 
@@ -27,6 +31,7 @@ HARMLESS = {
     "auth.token": "changes nothing: it signs a token",
     "auth.refresh": "the token is the key: for a moment it gives the same successor, and then its reuse is a theft",
     "auth.logout": "what has ended, ends no more",
+    "migrations.apply": "what is applied, is not applied again",
 }
 """Writes that take no key, and why."""
 
@@ -59,14 +64,28 @@ async def test_every_write_takes_a_key_or_can_be_repeated_without_harm():
     writes = {one.name for one in TABLE if one.route_class in (RouteClass.WRITE, RouteClass.SIGN_IN)}
     assert writes - set(KEYED) == set(HARMLESS)
     assert not set(KEYED) - writes
-    assert {one.group for one in KEYED.values() if one.idempotency is Idempotency.ATOMIC} == {"auth", "database"}
+    groups = {one.group for one in KEYED.values() if one.idempotency is Idempotency.ATOMIC}
+    assert groups == {"auth", "database", "wallets"}
+
+
+async def test_these_are_all_operations_that_the_node_has(node):
+    assert {one.name for one in node.node.operations if one.group != "system"} == {one.name for one in TABLE}
+
+
+async def caller_of(node, owner, name):
+    """Somebody who may ask for the operation `name`."""
+    if name in OF_WALLETS:
+        return await wallet_caller(node)
+    if name in FRESH:
+        return Caller(node.client)
+    await prepare(owner)
+    return owner
 
 
 @pytest.mark.parametrize("name", KEYED)
 async def test_repeat_is_answered_like_the_first_and_says_so(node, owner, name):
-    await prepare(owner)
-    one, caller = KEYED[name], Caller(node.client) if name in FRESH else owner
-    body, headers = await example(node, name), key()
+    one, caller = KEYED[name], await caller_of(node, owner, name)
+    body, headers = await example(node, name, caller), key()
     first = await caller.send(one.method, one.path, body, headers=headers)
     assert first.status_code == one.status, first.text
     assert "idempotency-replayed" not in first.headers
@@ -82,9 +101,8 @@ async def test_repeat_is_answered_like_the_first_and_says_so(node, owner, name):
 
 @pytest.mark.parametrize("name", KEYED)
 async def test_50_repeats_at_once_are_one_request(node, owner, name):
-    await prepare(owner)
-    one, caller = KEYED[name], Caller(node.client) if name in FRESH else owner
-    body, headers = await example(node, name), key()
+    one, caller = KEYED[name], await caller_of(node, owner, name)
+    body, headers = await example(node, name, caller), key()
     replies = await asyncio.gather(*(caller.send(one.method, one.path, body, headers=headers) for _ in range(50)))
     good = [reply for reply in replies if reply.status_code == one.status]
     first = [reply for reply in good if "idempotency-replayed" not in reply.headers]

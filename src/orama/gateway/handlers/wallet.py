@@ -11,7 +11,7 @@ from orama.domain.wallet import parse_wallet
 from orama.errors import Code, InvalidArgument
 from orama.gateway.handlers.auth import signed_challenge
 from orama.gateway.kernel.call import Call
-from orama.gateway.kernel.operation import CREDENTIAL, RouteClass, operation
+from orama.gateway.kernel.operation import CREDENTIAL, Idempotency, RouteClass, operation
 from orama.services.auth.account import AccountWallet
 from orama.services.auth.assembly import Auth
 from orama.wire import auth as wire
@@ -36,14 +36,21 @@ class WalletHandlers:
         """The wallets that act for the caller's account."""
         return _answer(call, await self._linking.wallets(call.caller))
 
-    @operation("POST", "/v1/auth/wallets/link", scope=CREDENTIAL, route_class=RouteClass.SIGN_IN, errors=_ERRORS)
+    @operation(
+        "POST",
+        "/v1/auth/wallets/link",
+        scope=CREDENTIAL,
+        route_class=RouteClass.SIGN_IN,
+        errors=_ERRORS,
+        idempotency=Idempotency.ATOMIC,
+    )
     async def link(self, call: Call, request: wire.SignedNonce) -> wire.AccountWallets:
         """Let another wallet act for the caller's account, by a challenge of purpose `link` that it signed.
 
         From then on it signs in as the account. It must have no memberships of its own, and the caller's sign-in must
         not be old.
         """
-        return _answer(call, await self._linking.link(call.caller, signed_challenge(request)))
+        return _answer(call, await self._linking.link(call.caller, signed_challenge(request), attempt=call.attempt))
 
     @operation(
         "POST",
@@ -51,6 +58,7 @@ class WalletHandlers:
         scope=CREDENTIAL,
         route_class=RouteClass.SIGN_IN,
         errors=(*_ERRORS, Code.NOT_FOUND),
+        idempotency=Idempotency.ATOMIC,
     )
     async def unlink(self, call: Call, request: wire.UnlinkWallet) -> wire.AccountWallets:
         """Let a wallet no longer act for the caller's account, and end the sign-ins that it made.
@@ -59,7 +67,9 @@ class WalletHandlers:
         """
         if not request.wallet.strip():
             raise InvalidArgument("wallet is required", reason="missing_field")
-        left = await self._linking.unlink(call.caller, request.wallet, revoke_keys=request.revoke_keys)
+        left = await self._linking.unlink(
+            call.caller, request.wallet, revoke_keys=request.revoke_keys, attempt=call.attempt
+        )
         return _answer(call, left)
 
 

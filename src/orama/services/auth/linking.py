@@ -25,6 +25,7 @@ from orama.services.auth.challenge import Challenge, Challenges, verification_fa
 from orama.services.auth.decision import Decisions
 from orama.services.auth.settings import AuthSettings
 from orama.services.auth.sign_in import SignedChallenge, parse_signer
+from orama.services.idempotency.attempt import Attempt, carry_out_unseen, once
 
 _ATTEMPTS: Final = 3
 _MAX_TOLD: Final = 10
@@ -70,7 +71,15 @@ class Linking:
         """
         return await self._accounts.wallets(_account(caller))
 
-    async def challenge(self, caller: Principal | None, wallet: str, *, origin: str | None, client: str) -> Challenge:
+    async def challenge(
+        self,
+        caller: Principal | None,
+        wallet: str,
+        *,
+        origin: str | None,
+        client: str,
+        attempt: Attempt | None = None,
+    ) -> Challenge:
         """A text by which `wallet` agrees to act for the caller's account; see `SignIn.challenge`.
 
         Raises:
@@ -85,10 +94,18 @@ class Linking:
             )
         statement = link_statement(_account(caller))
         return await self._challenges.create(
-            parse_wallet(wallet), caller.namespace, LINK, statement=statement, origin=origin, client=client
+            parse_wallet(wallet),
+            caller.namespace,
+            LINK,
+            statement=statement,
+            origin=origin,
+            client=client,
+            attempt=attempt,
         )
 
-    async def link(self, caller: Principal, signed: SignedChallenge) -> list[AccountWallet]:
+    async def link(
+        self, caller: Principal, signed: SignedChallenge, *, attempt: Attempt | None = None
+    ) -> list[AccountWallet]:
         """Let the wallet that signed act for the caller's account; returns the wallets that now do.
 
         Raises:
@@ -98,6 +115,10 @@ class Linking:
             Conflict: the wallet acts for an account already, has memberships of its own, or the account has as many
                 wallets as it may.
         """
+        await once(attempt, bool, lambda: self._link(caller, signed, attempt))
+        return await self._accounts.wallets(_account(caller))
+
+    async def _link(self, caller: Principal, signed: SignedChallenge, attempt: Attempt | None) -> bool:
         account, wallet = _account(caller), parse_signer(signed)
         for _ in range(_ATTEMPTS):
             consume = await self._challenges.prove(signed.text, signed.signature, wallet, caller.namespace, Use.LINK)
@@ -124,19 +145,22 @@ class Linking:
                 expect_rows=1,
             )
             try:
-                await self._database.execute(PLATFORM, [consume, begin, link])
+                await carry_out_unseen(self._database, [consume, begin, link], attempt)
             except Precondition:
                 continue  # The world changed between reading and writing: look again.
-            return await self._accounts.wallets(account)
+            return True
         raise _busy()
 
-    async def unlink(self, caller: Principal, wallet: str, *, revoke_keys: bool) -> list[AccountWallet]:
+    async def unlink(
+        self, caller: Principal, wallet: str, *, revoke_keys: bool, attempt: Attempt | None = None
+    ) -> list[AccountWallet]:
         """Let `wallet` no longer act for the caller's account, and end the sign-ins that it made.
 
         Args:
             caller: who asks.
             wallet: one of the account's, as people write it.
             revoke_keys: end all lasting API keys of the account, too, as a thief may have made some.
+            attempt: the key of the request, if it has one.
 
         Returns:
             The wallets that are left.
@@ -147,6 +171,10 @@ class Linking:
             NotFound: the wallet is not one of the account's.
             Conflict: it is the last one (reason ``last_wallet``).
         """
+        await once(attempt, bool, lambda: self._unlink(caller, wallet, revoke_keys=revoke_keys, attempt=attempt))
+        return await self._accounts.wallets(_account(caller))
+
+    async def _unlink(self, caller: Principal, wallet: str, *, revoke_keys: bool, attempt: Attempt | None) -> bool:
         account, subject = _account(caller), parse_wallet(wallet).subject
         for _ in range(_ATTEMPTS):
             await self._check_fresh(caller)
@@ -156,14 +184,13 @@ class Linking:
             if len(mine) == 1:
                 raise Conflict("this is the account's last wallet: link another one first", reason="last_wallet")
             try:
-                results = await self._database.execute(
-                    PLATFORM, self._unlinking(caller, account, subject, revoke_keys=revoke_keys)
-                )
+                batch = self._unlinking(caller, account, subject, revoke_keys=revoke_keys)
+                results = await carry_out_unseen(self._database, batch, attempt)
             except Precondition:
                 continue
             _, families, keys, *_ = (_ids(result) for result in results)
             self._decisions.forget(families=families, key_ids=keys)
-            return await self._accounts.wallets(account)
+            return True
         raise _busy()
 
     def _unlinking(self, caller: Principal, account: str, wallet: str, *, revoke_keys: bool) -> list[Statement]:

@@ -45,10 +45,11 @@ class Attempt:
             raise reply_not_kept()
         return executed.results
 
-    async def carry_out(self, batch: Sequence[Statement], outcome: T) -> T:
-        """Change the platform's tables by `batch`; a repeat gets the outcome of the first time.
+    async def carry_out(self, batch: Sequence[Statement], outcome: T) -> tuple[T, list[Result]]:
+        """Change the platform's tables by `batch`; a repeat gets the outcome and the results of the first time.
 
-        Outcomes hold secrets that are shown once: they are kept sealed, and open for this key only.
+        Outcomes hold secrets that are shown once: they are kept sealed, and open for this key only. Results are kept as
+        they are: `batch` returns no secrets.
 
         Raises:
             Conflict: the key stands for another request, or the outcome was too long to be kept.
@@ -56,7 +57,9 @@ class Attempt:
         sealed = self._sealer.seal(msgspec.msgpack.encode(outcome), self._context)
         kept = sealed if len(sealed) <= self._once.max_kept_bytes else None
         executed = await self._execute(PLATFORM, batch, msgspec.structs.replace(self._once, note=kept))
-        return self._outcome(executed.note, type(outcome)) if executed.replayed else outcome
+        if executed.replayed:
+            outcome = self._outcome(executed.note, type(outcome))
+        return outcome, executed.results or []
 
     async def recall(self, kind: type[T]) -> T | None:
         """The outcome, of type `kind`, if the request took effect in the platform's tables before.
@@ -113,9 +116,17 @@ async def once(attempt: Attempt | None, kind: type[T], act: Callable[[], Awaitab
 async def carry_out(database: Database, batch: Sequence[Statement], outcome: T, attempt: Attempt | None) -> T:
     """Change the platform's tables by `batch` and return `outcome`, or that of an earlier attempt."""
     if attempt is not None:
-        return await attempt.carry_out(batch, outcome)
+        return (await attempt.carry_out(batch, outcome))[0]
     await database.execute(PLATFORM, batch)
     return outcome
+
+
+async def carry_out_unseen(database: Database, batch: Sequence[Statement], attempt: Attempt | None) -> list[Result]:
+    """Change the platform's tables by `batch` and return its results; for acts whose outcome is only that it is done.
+
+    `once` knows them as True.
+    """
+    return await database.execute(PLATFORM, batch) if attempt is None else (await attempt.carry_out(batch, True))[1]
 
 
 def key_reused() -> Conflict:

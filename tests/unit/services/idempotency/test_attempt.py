@@ -10,7 +10,7 @@ import pytest
 from orama.domain.namespace import PLATFORM, Namespace
 from orama.domain.sql import Statement
 from orama.errors import Conflict, Internal, Precondition, Unauthenticated, Unavailable
-from orama.services.idempotency.attempt import carry_out, once
+from orama.services.idempotency.attempt import carry_out, carry_out_unseen, once
 from support.identity import SHOP
 from support.sqlite import on_disk
 
@@ -40,10 +40,10 @@ def attempt(service, caller, key="k", *request):
 
 async def test_repeat_gets_the_first_outcome_from_any_gateway(database, gateway_of, caller):
     first = attempt(gateway_of(), caller)
-    assert await first.carry_out([MAKE], Secret("first", 1)) == Secret("first", 1)
-    assert not first.replayed
+    outcome, results = await first.carry_out([MAKE], Secret("first", 1))
+    assert (outcome, results[0].last_insert_id, first.replayed) == (Secret("first", 1), 1, False)
     again = attempt(gateway_of(), caller)
-    assert await again.carry_out([MAKE], Secret("second", 2)) == Secret("first", 1)
+    assert await again.carry_out([MAKE], Secret("second", 2)) == (outcome, results)
     assert again.replayed
     assert await made(database) == 1
 
@@ -73,7 +73,7 @@ async def test_key_is_its_callers_own(database, idempotency, caller):
     for number, who in enumerate(callers):
         mine = attempt(idempotency, who, "k")
         assert await mine.recall(Secret) is None
-        assert (await mine.carry_out([MAKE], Secret("", number))).number == number
+        assert (await mine.carry_out([MAKE], Secret("", number)))[0].number == number
     for number, who in enumerate(callers):
         assert (await attempt(idempotency, who, "k").recall(Secret)).number == number
     assert await made(database) == len(callers)
@@ -104,13 +104,13 @@ async def test_key_may_stand_for_another_request_after_the_retention(database, c
     assert await attempt(service, caller, "k", b"a").recall(Secret)
     clock.advance(0.1)
     assert await attempt(service, caller, "k", b"b").recall(Secret) is None
-    assert (await attempt(service, caller, "k", b"b").carry_out([MAKE], Secret("b"))).text == "b"
+    assert (await attempt(service, caller, "k", b"b").carry_out([MAKE], Secret("b")))[0].text == "b"
     assert await made(database) == 2
 
 
 async def test_outcome_too_long_to_be_kept_is_not_made_up(gateway_of, caller, database):
     service = gateway_of(max_kept_bytes=100)
-    assert (await attempt(service, caller).carry_out([MAKE], Secret("x" * 100))).text == "x" * 100
+    assert (await attempt(service, caller).carry_out([MAKE], Secret("x" * 100)))[0].text == "x" * 100
     for act in (attempt(service, caller).recall, lambda kind: attempt(service, caller).carry_out([MAKE], kind(""))):
         with pytest.raises(Conflict) as refusal:
             await act(Secret)
@@ -123,7 +123,7 @@ async def test_batch_that_fails_may_be_tried_again_in_the_same_attempt(database,
     for _ in range(2):
         with pytest.raises(Precondition):
             await one.carry_out([MAKE, Statement("DELETE FROM made WHERE id = 9", expect_rows=1)], Secret(""))
-    assert (await one.carry_out([MAKE], Secret("third"))).text == "third"
+    assert (await one.carry_out([MAKE], Secret("third")))[0].text == "third"
     assert (await made(database), one.replayed) == (1, False)
 
 
@@ -188,6 +188,14 @@ async def test_once_fails_as_the_act_does_if_there_was_no_earlier_attempt(databa
 async def test_without_an_attempt_each_act_has_its_effect(database):
     for _ in range(2):
         assert await once(None, Secret, lambda: carry_out(database, [MAKE], Secret("a"), None)) == Secret("a")
+    assert await made(database) == 2
+
+
+async def test_act_that_is_only_done_has_its_results_and_is_known_as_done(database, idempotency, caller):
+    for batch_attempt in (None, attempt(idempotency, caller), attempt(idempotency, caller)):
+        (result,) = await carry_out_unseen(database, [MAKE], batch_attempt)
+        assert result.rows_affected == 1
+    assert await attempt(idempotency, caller).recall(bool) is True
     assert await made(database) == 2
 
 

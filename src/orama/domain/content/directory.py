@@ -7,7 +7,7 @@ shard has up to 256 children, and a name's place follows from its MurmurHash3.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 from orama.domain.content.dag_pb import Block, Link, link_bytes
 from orama.domain.content.murmur3 import murmur3_64
@@ -23,6 +23,8 @@ MURMUR3_64: Final = 0x22
 PREFIX_LENGTH: Final = 2
 """Letters in front of a name in a shard's link: the child's number in base16. A link with no more leads to a shard."""
 
+_Tree: TypeAlias = "dict[str, Link | _Tree]"
+
 
 def directory_blocks(links: Sequence[Link]) -> Iterator[Block]:
     """The blocks of a directory, its root last. The links' names are its entries', each there once.
@@ -37,6 +39,52 @@ def directory_blocks(links: Sequence[Link]) -> Iterator[Block]:
         yield Block.of(ordered, EMPTY_DIRECTORY)
     else:
         yield from _shard([(murmur3_64(link.name), link) for link in ordered], depth=0)
+
+
+def nested_directory(files: Mapping[tuple[str, ...], Link]) -> Iterator[Block]:
+    """The blocks of a directory of `files` by their paths, with the directories between; its root last.
+
+    The links' own names do not matter. Time as `directory_blocks`.
+
+    Raises:
+        ValueError: a path is empty, or leads through a file.
+    """
+    root: _Tree = {}
+    for path, link in files.items():
+        here = root
+        for name in path[:-1]:
+            here = _below(here, name)
+        if not path or not all(path):
+            raise ValueError("a name is empty")
+        if path[-1] in here:
+            raise ValueError(f"{path[-1]!r} is a file and a directory")
+        here[path[-1]] = link
+    yield from _nested(root)
+
+
+def _below(tree: _Tree, name: str) -> _Tree:
+    match tree.get(name):
+        case None:
+            below = tree[name] = {}
+            return below
+        case Link():
+            raise ValueError(f"{name!r} is a file and a directory")
+        case below:
+            return below
+
+
+def _nested(tree: _Tree) -> Iterator[Block]:
+    links: list[Link] = []
+    for name, below in tree.items():
+        if isinstance(below, Link):
+            links.append(Link(below.cid, name.encode(), below.tree_bytes))
+            continue
+        block: Block | None = None
+        for block in _nested(below):
+            yield block
+        assert block is not None
+        links.append(Link(block.cid, name.encode(), block.tree_bytes))
+    yield from directory_blocks(links)
 
 
 def _by_name(link: Link) -> bytes:

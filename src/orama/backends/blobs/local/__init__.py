@@ -1,0 +1,1 @@
+"""Content on the embedded engine: files of blocks on the local disk."""

@@ -82,17 +82,28 @@ def _enumeration(kind: type[Enum]) -> Codec:
     return Codec(kind.__name__, write, read)
 
 
-def _literal(values: tuple[Any, ...]) -> Codec:
+def _literal(arguments: tuple[Any, ...]) -> Codec:
+    values = [value for value in arguments if value is not None]
     if not {type(value) for value in values} <= {int, str}:
         raise TypeError("a Literal has a form in SQL if its values are int or str")
     expected = " or ".join(map(repr, values))
 
-    def check(value: Any) -> Any:
-        if type(value) not in (int, str) or value not in values:
+    def write(value: Any) -> Value:
+        if type(value) not in (int, str):
+            raise misfit(value)
+        if value not in values:
             raise Unfit(f"{type(value).__name__} that is not {expected}")
         return value
 
-    return Codec(expected, check, check)
+    def read(value: Value) -> Any:
+        if type(value) not in (int, str):
+            raise Unfit(kind_of(value))
+        if value not in values:
+            raise Unfit(f"{kind_of(value)} that is not {expected}")
+        return value
+
+    codec = Codec(expected, write, read)
+    return codec if len(values) == len(arguments) else codec.optional()
 
 
 def _name(hint: Any) -> str:

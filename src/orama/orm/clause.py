@@ -64,7 +64,9 @@ class Clauses(msgspec.Struct, frozen=True, eq=False):
 
     def counting(self) -> Statement:
         """How many rows the statement would have."""
-        if not self.is_grouped and self.limit is None and not self.offset and all(term.plain for term in self.terms):
+        # A computed term may be an aggregate, which makes one row of all; and WHERE may speak of a term by its alias.
+        simple = all(term.plain and term.alias is None for term in self.terms)
+        if simple and not self.is_grouped and self.limit is None and not self.offset:
             return msgspec.structs.replace(self, terms=(_COUNT,), order=()).statement()
         return self._around("SELECT count(*) FROM ({})")
 

@@ -183,9 +183,8 @@ class Expression(msgspec.Struct, Generic[_T_co], frozen=True, eq=False):
             raise ValueMismatch(self.table, self.name, expected=self.codec.expected, got=unfit.got) from None
 
     def _call(self, function: str, codec: Codec) -> Expression[Any]:
-        return Expression(
-            f"{function}({self.sql})", self.args, codec, self.table, f"{function}({self.name})", self.source
-        )
+        sql = self.sql if function == "count" else self._comparable_sql()
+        return Expression(f"{function}({sql})", self.args, codec, self.table, f"{function}({self.name})", self.source)
 
 
 class Column(Expression[_T_co], Generic[_T_co], frozen=True, eq=False):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
 from typing import NewType
@@ -98,3 +98,21 @@ def shop_in_loop(directory, **options):
             yield runner.run, orm, database
         finally:
             runner.run(opening.__aexit__(None, None, None))
+
+
+ANN = User("ann", 40, Email("ann@x"), datetime(2027, 1, 1, tzinfo=UTC), nick="a", id=1)
+BOB = User("bob", 20, Email("bob@x"), datetime(2027, 1, 2, tzinfo=UTC), active=False, boss=1, id=2)
+CYD = User("cyd", 30, Email("cyd@x"), datetime(2027, 1, 3, tzinfo=UTC), nick="c", boss=1, id=3)
+DAN = User("dan", 30, Email("dan@x"), datetime(2027, 1, 4, tzinfo=UTC), boss=3, id=4)
+ORDERS = [
+    Order("o1", 1, 10.5, Decimal("10.50"), Colour.RED),
+    Order("o2", 1, 20.0, Decimal("20.00"), Colour.BLUE),
+    Order("o3", 3, 5.0, Decimal(5), Colour.RED),
+    Order("o4", 99, 1.0, Decimal(1), Colour.BLUE),
+]
+
+
+async def fill(orm):
+    """Four people, of whom two have ordered, and an order of nobody's."""
+    await orm.repository(users).save_all([ANN, BOB, CYD, DAN])
+    return await orm.repository(orders).save_all(ORDERS)

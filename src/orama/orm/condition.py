@@ -19,7 +19,10 @@ from orama.orm.mismatch import Unfit, ValueMismatch
 
 
 class Condition(msgspec.Struct, frozen=True, eq=False):
-    """A condition; `sql` stands in parentheses. Join several with ``&``, ``|`` and ``~``."""
+    """A condition; `sql` stands in parentheses. Join several with ``&``, ``|`` and ``~``.
+
+    As everywhere in SQL, what compares a NULL is neither met nor unmet: ``~`` of it does not find the row either.
+    """
 
     sql: str
     args: tuple[Value, ...] = ()

@@ -60,7 +60,8 @@ class PooledDatabase:
         self._settings: Final = settings or PoolSettings()
         self._chance = chance
         self._slots = asyncio.Semaphore(self._settings.max_concurrent)
-        self._waiting = 0
+        self._waiting = self._unfinished = 0
+        self._finished = asyncio.Event()
         self._expiries = Expiries(clock, self._settings.deadline_s)
         self._closed = False
 
@@ -80,7 +81,7 @@ class PooledDatabase:
         """See `contracts.Database`. Never repeated."""
         begun = False
         try:
-            async with self._expiries.limit(), self._slot():
+            async with self._accepted(), self._slot():
                 begun = True
                 return await self._database.execute(namespace, batch)
         except TimeoutError as error:
@@ -102,13 +103,15 @@ class PooledDatabase:
     async def close(self) -> None:
         """See `contracts.Database`. Closes the database, too."""
         self._closed = True
+        if self._unfinished:
+            await self._finished.wait()
         await self._database.close()
         await self._expiries.close()
 
     async def _read(self, call: Callable[[], Awaitable[_T]], retries: int) -> _T:
         begun = False
         try:
-            async with self._expiries.limit() as end:
+            async with self._accepted() as end:
                 while True:
                     async with self._slot():
                         begun = True
@@ -129,6 +132,20 @@ class PooledDatabase:
     def _pause_s(self, attempt: int, error: Unavailable) -> float:
         pause_s = self._settings.backoff_s * 2**attempt * (0.5 + self._chance())
         return max(pause_s, error.retry_after_s or 0)
+
+    @asynccontextmanager
+    async def _accepted(self) -> AsyncGenerator[float, None]:
+        """A call, from its beginning to its deadline at the latest; gives that moment."""
+        if self._closed:
+            raise Unavailable("the database is closed", reason="db_unavailable")
+        self._unfinished += 1
+        try:
+            async with self._expiries.limit() as end:
+                yield end
+        finally:
+            self._unfinished -= 1
+            if not self._unfinished and self._closed:
+                self._finished.set()
 
     @asynccontextmanager
     async def _slot(self) -> AsyncGenerator[None, None]:

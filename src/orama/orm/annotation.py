@@ -6,7 +6,7 @@ import types
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
-from typing import Annotated, Any, Literal, NewType, TypeAlias, Union, get_args, get_origin
+from typing import Any, Literal, NewType, TypeAlias, Union, get_args, get_origin
 from uuid import UUID
 
 from orama.domain.sql import Value
@@ -27,8 +27,6 @@ def codec_for(hint: Any) -> Codec:
     if isinstance(hint, NewType):
         return codec_for(hint.__supertype__)
     origin, arguments = get_origin(hint), get_args(hint)
-    if origin is Annotated:
-        return codec_for(arguments[0])
     if origin in (Union, types.UnionType):
         others = [argument for argument in arguments if argument is not type(None)]
         if len(others) == 1 and len(others) < len(arguments):

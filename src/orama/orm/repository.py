@@ -128,6 +128,8 @@ class Repository(Generic[E, K]):
         try:
             (outcome,) = await self._write_all([write])
         except Precondition as error:
+            if self._table.version is None:
+                raise
             raise Precondition(
                 f"the row of {self._table.name} was changed or removed since it was read: read it again",
                 reason="stale",

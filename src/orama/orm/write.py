@@ -8,7 +8,6 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from orama.domain.sql import Result, Statement, Value, quote_identifier
-from orama.errors import BadBackend
 from orama.orm.mapping import E, Field
 from orama.orm.mismatch import RowMismatch, Unfit
 from orama.orm.table import Table
@@ -43,8 +42,9 @@ def saving(table: Table[E, Any], entity: E) -> Write[E]:
         return Write(_insert(table, values, on_conflict), lambda _: table.shape.replaced(entity, changes))
     key = table.key[0]
     del values[key]
+    insertion = _insert(table, values, f" RETURNING {quote_identifier(key.column)}")
     return Write(
-        _insert(table, values, f" RETURNING {quote_identifier(key.column)}"),
+        msgspec.structs.replace(insertion, expect_rows=1),
         lambda result: table.shape.replaced(entity, {**changes, key.attribute: _given_key(key, result)}),
     )
 
@@ -102,11 +102,10 @@ def _matching(fields: Sequence[Field]) -> str:
 
 
 def _given_key(key: Field, result: Result) -> object:
-    if result.rows is None or len(result.rows.rows) != 1:
-        raise BadBackend("the engine stored a row and gave no primary key for it")
-    codec = key.codec.required()
+    assert result.rows is not None  # it has the column of RETURNING
+    ((value,),) = result.rows.rows
     try:
-        return codec.read(result.rows.rows[0][0])
+        return key.codec.required().read(value)
     except Unfit as unfit:
         # Stored it is: what is wrong is the table.
         raise RowMismatch(key.table, key.column, expected="an INTEGER PRIMARY KEY", got=unfit.got) from None

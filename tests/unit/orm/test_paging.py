@@ -67,7 +67,7 @@ def test_a_stream_is_the_whole_answer_in_its_order(tmp_path):
     with shop_in_loop(tmp_path) as (run_in_loop, orm, database):
         run_in_loop(run(database, CREATE))
 
-        @settings(max_examples=60)
+        @settings(max_examples=300)
         @given(
             rows=_rows,
             order=_orders,
@@ -110,6 +110,16 @@ async def test_an_aggregate_is_one_row_whatever_the_page(stored):
     await fill(database, [Item(number, number, None, None) for number in range(5)])
     assert await collected(orm.select(a.max(), count()), 1) == [(4, 5)]
     assert await collected(orm.select(count()).from_table(items).having("count(*) > 9"), 1) == []
+
+
+async def test_a_key_that_is_null_after_all_ends_the_stream(stored):
+    """SQLite lets a primary key that is no integer be NULL."""
+    orm, database = stored
+    await run(database, "CREATE TABLE labels(id TEXT PRIMARY KEY, n INTEGER)")
+    await run(database, "INSERT INTO labels VALUES (NULL, 1), ('a', 2)")
+    labels = Table(msgspec.defstruct("Label", [("id", str), ("n", int)]), "labels", key=lambda one: one.id)
+    by_id = labels.column(lambda one: one.id).desc()
+    assert await collected(orm.select(labels.column(lambda one: one.n)).order_by(by_id), 1) == [2, 1]
 
 
 async def test_rows_written_meanwhile_move_no_others(stored):

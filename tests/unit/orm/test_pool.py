@@ -231,6 +231,11 @@ async def test_closing_finishes_what_was_accepted_then_closes_the_database(engin
     assert asyncio.all_tasks() == before
 
 
+async def test_a_pool_that_was_never_used_closes(engine, clock):
+    await PooledDatabase(engine, clock).close()
+    assert engine.calls == ["close"]
+
+
 async def test_the_orm_works_through_a_pool(pool, engine, clock):
     orm = Orm(pool, SHOP)
     async with orm.transaction() as work:

@@ -38,6 +38,10 @@ from support.shop import (
 from support.sqlite import SHOP, run
 
 
+class Text(str):
+    __slots__ = ()
+
+
 @pytest.fixture(autouse=True)
 async def filled(orm):
     return await fill(orm)
@@ -84,6 +88,10 @@ async def names(query):
         (sql("age BETWEEN ? AND ?", 25, 35), "cyd dan"),
         (sql("users.made_at < ?", datetime(2027, 1, 2, tzinfo=UTC)), "ann"),
         (sql("nick = ? OR nick IS NULL", "a") & (age < 40), "bob dan"),
+        (sql("nick IS ?", None), "bob dan"),
+        (sql("active = ?", False), "bob"),
+        (sql("name = ?", Text("ann")), "ann"),
+        (sql("users.id IN (SELECT user FROM orders WHERE colour = ?)", Colour.BLUE), "ann"),
         (sql_as(int, "length(name || ?)", "xx") == 5, "ann bob cyd dan"),
         (sql_as(str, "upper(name)") == "ANN", "ann"),
     ],

@@ -180,6 +180,16 @@ async def test_a_key_that_the_database_does_not_give_is_an_error(orm, database):
         await ticks.save(Tick())
 
 
+async def test_a_row_that_the_database_does_not_take_is_an_error(people, database):
+    trigger = "CREATE TRIGGER picky BEFORE INSERT ON users WHEN new.age > 60 BEGIN SELECT RAISE(IGNORE); END"
+    await run(database, trigger, privileged=True)
+    with pytest.raises(Precondition, match="met 0 rows where 1 were expected"):
+        await people.save_all([replace(BOB, id=None), replace(ANN, id=None, age=61)])
+    with pytest.raises(Precondition, match="met 0 rows where 1 were expected"):
+        await people.save(replace(ANN, id=None, age=61))
+    assert await people.count() == 0
+
+
 _people = st.builds(
     lambda number, years, mail, nickname: replace(ANN, id=number, age=years, email=Email(mail), nick=nickname),
     st.none() | st.integers(1, 4),

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from orama.domain.sql import MAX_INTEGER, MIN_INTEGER
@@ -157,10 +157,12 @@ def test_a_struct_comes_back_by_the_names_of_its_attributes(tmp_path):
         check()
 
 
-@given(st.lists(_moments, min_size=2, max_size=2))
-def test_moments_are_sorted_in_sql_as_in_time(moments):
-    early, late = (codec_for(datetime).write(one) for one in sorted(moments))
-    assert early <= late
+@given(_moments, st.timedeltas(timedelta(0), timedelta(seconds=2)) | st.sampled_from([timedelta(microseconds=1)]))
+@example(datetime(2027, 1, 1, tzinfo=UTC), timedelta(microseconds=1))
+@example(datetime(999, 12, 31, 23, 59, 59, tzinfo=UTC), timedelta(seconds=1))
+def test_moments_are_sorted_in_sql_as_in_time(moment, later):
+    write = codec_for(datetime).write
+    assert (write(moment) < write(moment + later)) == (later > timedelta(0))
 
 
 @pytest.mark.parametrize(

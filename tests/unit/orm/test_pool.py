@@ -231,6 +231,20 @@ async def test_closing_finishes_what_was_accepted_then_closes_the_database(engin
     assert asyncio.all_tasks() == before
 
 
+async def test_a_pool_that_closes_tries_nothing_again(engine, clock):
+    pool = PooledDatabase(engine, clock, SETTINGS)
+    engine.hold()
+    engine.failures = 1
+    reading = asyncio.create_task(pool.query(SHOP, ONE))
+    await settle()
+    closing = asyncio.create_task(pool.close())
+    await settle()
+    engine.let_go()
+    with pytest.raises(Unavailable, match="the engine is away"):
+        await reading
+    await closing
+
+
 async def test_a_pool_that_was_never_used_closes(engine, clock):
     await PooledDatabase(engine, clock).close()
     assert engine.calls == ["close"]

@@ -19,12 +19,14 @@ from support.shop import (
     DAN,
     ORDERS,
     Colour,
+    Line,
     active,
     age,
     boss,
     buyer,
     colour,
     fill,
+    lines,
     made,
     name,
     nick,
@@ -153,6 +155,16 @@ async def test_cross_join_and_a_table_joined_with_itself(orm):
     assert await both.order_by(user_id.asc()).get_many() == [(ANN, None), (BOB, None), (CYD, None), (DAN, CYD)]
 
 
+async def test_a_row_with_a_part_of_its_key_is_there(orm, database):
+    number = lines.column(lambda one: one.number)
+    query = orm.select(name, lines.optional()).left_join(lines, 'lines."order" = users.name').order_by(user_id.asc())
+    await orm.repository(lines).save(Line("bob", 1, "x"))
+    assert await query.limit(2).get_many() == [("ann", None), ("bob", Line("bob", 1, "x"))]
+    await run(database, "UPDATE lines SET number = NULL")
+    with pytest.raises(RowMismatch, match=r"lines\.number: the row holds NULL where int is expected"):
+        await query.where(number.is_null()).get_many()
+
+
 async def test_groups(orm):
     of_each = orm.select(name, count(), total.sum(), total.min(), total.max(), total.avg())
     query = of_each.left_join(orders, buyer == user_id).group_by(user_id).order_by(user_id.asc())
@@ -204,6 +216,7 @@ async def test_one_and_whether_there_is_one(orm):
     assert await query.offset(3).exists()
     assert not await query.offset(4).exists()
     assert await query.count() == 4
+    assert await orm.select(age.named("years")).where("years > ?", 20).count() == 3
 
 
 class PerUser(msgspec.Struct, frozen=True):

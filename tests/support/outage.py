@@ -40,6 +40,9 @@ class Outage:
     async def execute(self, *args):
         return await self._call("execute", *args)
 
+    async def execute_once(self, *args):
+        return await self._call("execute_once", *args)
+
     async def schema(self, *args):
         return await self._call("schema", *args)
 

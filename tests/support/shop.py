@@ -15,7 +15,7 @@ import uvloop
 
 from orama.domain.sql import Statement
 from orama.orm import Orm, Table
-from orama.orm.migration import split_statements
+from orama.orm.script import split_statements
 from support.sqlite import SHOP, open_sqlite
 
 Email = NewType("Email", str)
@@ -84,7 +84,7 @@ CREATE TABLE lines("order" TEXT, number INTEGER, text TEXT NOT NULL, PRIMARY KEY
 async def open_shop(directory, **options):
     """An `Orm` over an SQLite file with the shop's tables, all empty, and its database."""
     async with open_sqlite(directory, **options) as database:
-        await database.execute(SHOP, [Statement(sql) for sql in split_statements(SCHEMA)])
+        await database.execute(SHOP, [Statement(one.sql) for one in split_statements(SCHEMA)])
         yield Orm(database, SHOP), database
 
 

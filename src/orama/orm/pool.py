@@ -13,6 +13,7 @@ import msgspec
 from orama.contracts.clock import Clock
 from orama.contracts.database import Database, DatabaseGuarantees
 from orama.domain.namespace import Namespace
+from orama.domain.once import Executed, Once
 from orama.domain.sql import Consistency, Result, Rows, SchemaObject, Statement
 from orama.errors import Deadline, Unavailable
 from orama.orm.expiry import Expiries
@@ -79,18 +80,11 @@ class PooledDatabase:
 
     async def execute(self, namespace: Namespace, batch: Sequence[Statement]) -> list[Result]:
         """See `contracts.Database`. Never repeated."""
-        begun = False
-        try:
-            async with self._accepted(), self._slot():
-                begun = True
-                return await self._database.execute(namespace, batch)
-        except TimeoutError as error:
-            if not begun:
-                raise self._too_busy() from error
-            raise Deadline(
-                f"no answer within {self._settings.deadline_s:g} s; the write may or may not have happened",
-                reason="outcome_unknown",
-            ) from error
+        return await self._write(lambda: self._database.execute(namespace, batch))
+
+    async def execute_once(self, namespace: Namespace, batch: Sequence[Statement], once: Once) -> Executed:
+        """See `contracts.Database`. Not repeated either: who has the key can."""
+        return await self._write(lambda: self._database.execute_once(namespace, batch, once))
 
     async def schema(self, namespace: Namespace) -> list[SchemaObject]:
         """See `contracts.Database`."""
@@ -128,6 +122,20 @@ class PooledDatabase:
             if not begun:
                 raise self._too_busy() from error
             raise Deadline(f"no answer within {self._settings.deadline_s:g} s", reason="request_timeout") from error
+
+    async def _write(self, call: Callable[[], Awaitable[_T]]) -> _T:
+        begun = False
+        try:
+            async with self._accepted(), self._slot():
+                begun = True
+                return await call()
+        except TimeoutError as error:
+            if not begun:
+                raise self._too_busy() from error
+            raise Deadline(
+                f"no answer within {self._settings.deadline_s:g} s; the write may or may not have happened",
+                reason="outcome_unknown",
+            ) from error
 
     def _pause_s(self, attempt: int, error: Unavailable) -> float:
         pause_s = self._settings.backoff_s * 2**attempt * (0.5 + self._chance())

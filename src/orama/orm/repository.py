@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any, Generic, TypeVar, overload
+from collections.abc import Iterable
+from typing import Any, Generic, overload
 
-from orama.errors import NotFound, Precondition
+from orama.errors import NotFound
 from orama.orm.annotation import Bindable
 from orama.orm.condition import Condition
 from orama.orm.link import Link
 from orama.orm.mapping import E
 from orama.orm.query import Query, query_of
 from orama.orm.table import K, Table
-from orama.orm.write import Write, removing, removing_key, saving
-
-_T = TypeVar("_T")
+from orama.orm.write import removing, removing_key, run, saving
 
 
 class Repository(Generic[E, K]):
@@ -26,8 +24,8 @@ class Repository(Generic[E, K]):
 
     Raises:
         ValueMismatch: a value is not what its field is declared to be. Nothing was sent.
-        Precondition: the table has a version, and the row was changed or removed since it was read (reason ``stale``
-            if it is one entity). Nothing was changed.
+        Precondition: reason ``stale``: the table has a version, and a row was changed or removed since it was read.
+            Nothing was changed.
     """
 
     def __init__(self, link: Link, table: Table[E, K]) -> None:
@@ -40,7 +38,8 @@ class Repository(Generic[E, K]):
 
     async def save(self, entity: E) -> E:
         """Store `entity`, as a new row or in place of the one with its primary key; returns it as stored."""
-        return await self._write(saving(self._table, entity))
+        (saved,) = await self.save_all([entity])
+        return saved
 
     async def save_all(self, entities: Iterable[E]) -> list[E]:
         """`save` for each, as one atomic batch.
@@ -48,11 +47,11 @@ class Repository(Generic[E, K]):
         Raises:
             TooLarge: they are more than `SqlLimits.max_statements`.
         """
-        return await self._write_all([saving(self._table, entity) for entity in entities])
+        return await run(self._link, [saving(self._table, entity) for entity in entities])
 
     async def remove(self, entity: E) -> bool:
         """Remove the row of `entity`; returns whether there was one."""
-        return await self._write(removing(self._table, entity))
+        return await self.remove_all([entity]) > 0
 
     async def remove_all(self, entities: Iterable[E]) -> int:
         """`remove` for each, as one atomic batch; returns how many there were.
@@ -60,12 +59,11 @@ class Repository(Generic[E, K]):
         Raises:
             TooLarge: they are more than `SqlLimits.max_statements`.
         """
-        return sum(await self._write_all([removing(self._table, entity) for entity in entities]))
+        return sum(await run(self._link, [removing(self._table, entity) for entity in entities]))
 
     async def remove_key(self, key: K) -> bool:
         """Remove the row with that primary key, whatever its version; returns whether there was one."""
-        write = removing_key(self._table, self._table.key_values(key))
-        (found,) = await self._write_all([write])
+        (found,) = await run(self._link, [removing_key(self._table, self._table.key_values(key))])
         return found
 
     async def get(self, key: K) -> E:
@@ -123,19 +121,3 @@ class Repository(Generic[E, K]):
 
     def _that_meet(self, conditions: tuple[Any, ...]) -> Query[E]:
         return self.query().where(*conditions) if conditions else self.query()
-
-    async def _write(self, write: Write[_T]) -> _T:
-        try:
-            (outcome,) = await self._write_all([write])
-        except Precondition as error:
-            if self._table.version is None:
-                raise
-            raise Precondition(
-                f"the row of {self._table.name} was changed or removed since it was read: read it again",
-                reason="stale",
-            ) from error
-        return outcome
-
-    async def _write_all(self, writes: Sequence[Write[_T]]) -> list[_T]:
-        results = await self._link.write([write.statement for write in writes])
-        return [write.outcome(result) for write, result in zip(writes, results, strict=True)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
@@ -13,7 +12,7 @@ from orama.orm.link import Link
 from orama.orm.mapping import E
 from orama.orm.query import Query
 from orama.orm.table import Table
-from orama.orm.write import Write, removing, saving
+from orama.orm.write import Write, removing, run, saving
 
 _T = TypeVar("_T")
 
@@ -21,9 +20,8 @@ _T = TypeVar("_T")
 class Pending(Generic[_T]):
     """What a statement of a unit of work did, once the unit is done."""
 
-    def __init__(self, outcome: Callable[[Result], _T]) -> None:
-        self._outcome = outcome
-        self._value: list[_T] = []
+    def __init__(self) -> None:
+        self._outcomes: list[_T] = []
 
     @property
     def value(self) -> _T:
@@ -32,13 +30,13 @@ class Pending(Generic[_T]):
         Raises:
             RuntimeError: the unit of work was not sent, or did not take effect.
         """
-        if not self._value:
+        if not self._outcomes:
             raise RuntimeError("this is known once the unit of work has taken effect")
-        return self._value[0]
+        return self._outcomes[0]
 
-    def settle(self, result: Result) -> None:
-        """Keep what `result` stands for."""
-        self._value.append(self._outcome(result))
+    def settle(self, outcome: _T) -> None:
+        """Say what it did."""
+        self._outcomes.append(outcome)
 
 
 class UnitOfWork:
@@ -50,12 +48,12 @@ class UnitOfWork:
     At the end of the block, beside what `contracts.Database.execute` raises:
 
     Raises:
-        Precondition: an expectation did not hold. Nothing was changed: begin again with what is there now.
+        Precondition: an expectation did not hold (reason ``stale``: a version). Nothing was changed: begin again.
     """
 
     def __init__(self, link: Link) -> None:
         self._link = link
-        self._work: list[tuple[Statement, Pending[Any]]] = []
+        self._work: list[tuple[Write[Any], Pending[Any]]] = []
         self._entered = self._open = False
 
     async def __aenter__(self) -> Self:
@@ -69,9 +67,9 @@ class UnitOfWork:
     ) -> None:
         self._open = False
         if kind is None:
-            results = await self._link.write([statement for statement, _ in self._work])
-            for (_, pending), result in zip(self._work, results, strict=True):
-                pending.settle(result)
+            outcomes = await run(self._link, [write for write, _ in self._work])
+            for (_, pending), outcome in zip(self._work, outcomes, strict=True):
+                pending.settle(outcome)
 
     def save(self, table: Table[E, Any], entity: E) -> Pending[E]:
         """Store `entity`, as `Repository.save` does; its value will be the entity as stored.
@@ -108,8 +106,8 @@ class UnitOfWork:
         if not self._open:
             raise RuntimeError("a unit of work takes statements inside its `async with` block only")
         self._link.check_length(len(self._work) + 1)
-        pending = Pending(write.outcome)
-        self._work.append((write.statement, pending))
+        pending: Pending[_T] = Pending()
+        self._work.append((write, pending))
         return pending
 
 

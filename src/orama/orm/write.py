@@ -8,18 +8,44 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from orama.domain.sql import Result, Statement, Value, quote_identifier
+from orama.errors import Precondition
+from orama.orm.link import Link
 from orama.orm.mapping import E, Field
 from orama.orm.mismatch import RowMismatch, Unfit
 from orama.orm.table import Table
 
+_T = TypeVar("_T")
 _T_co = TypeVar("_T_co", covariant=True)
 
 
 class Write(msgspec.Struct, Generic[_T_co], frozen=True, eq=False):
-    """A statement, and what its result stands for."""
+    """A statement, and what its result stands for. `versioned`: the table whose row must have the version it had."""
 
     statement: Statement
     outcome: Callable[[Result], _T_co]
+    versioned: str | None = None
+
+
+async def run(link: Link, writes: Sequence[Write[_T]]) -> list[_T]:
+    """Run statements as one atomic batch; returns the outcome of each. Raises what `Link.write` does, and:
+
+    Raises:
+        Precondition: reason ``stale``: a row has another version, or is gone. Nothing was changed.
+    """  # noqa: D415 (the summary runs on)
+    try:
+        results = await link.write([write.statement for write in writes])
+    except Precondition as error:
+        # Of a single statement it need not say which.
+        number: int | None = (error.details or {}).get("statement", 0 if len(writes) == 1 else None)
+        table = None if number is None else writes[number].versioned
+        if table is None:
+            raise
+        raise Precondition(
+            f"the row of {table} was changed or removed since it was read: nothing was changed; read it again",
+            reason="stale",
+            details=error.details,
+        ) from error
+    return [write.outcome(result) for write, result in zip(writes, results, strict=True)]
 
 
 def saving(table: Table[E, Any], entity: E) -> Write[E]:
@@ -37,7 +63,9 @@ def saving(table: Table[E, Any], entity: E) -> Write[E]:
         before = values[table.version]
         changes[table.version.attribute] = values[table.version] = getattr(entity, table.version.attribute) + 1
         if before:
-            return Write(_update(table, entity, values, before), lambda _: table.shape.replaced(entity, changes))
+            return Write(
+                _update(table, entity, values, before), lambda _: table.shape.replaced(entity, changes), table.name
+            )
     if not table.generated or values[table.key[0]] is not None:
         return Write(_insert(table, values, on_conflict), lambda _: table.shape.replaced(entity, changes))
     key = table.key[0]
@@ -60,7 +88,7 @@ def removing(table: Table[E, Any], entity: E) -> Write[bool]:
         return removing_key(table, table.key_of(entity))
     args = (*table.key_of(entity), version.write(getattr(entity, version.attribute)))
     sql = f"DELETE FROM {quote_identifier(table.name)} WHERE {_matching([*table.key, version])}"  # noqa: S608 (quoted)
-    return Write(Statement(sql, args, expect_rows=1), lambda _: True)
+    return Write(Statement(sql, args, expect_rows=1), lambda _: True, table.name)
 
 
 def removing_key(table: Table[Any, Any], key: tuple[Value, ...]) -> Write[bool]:

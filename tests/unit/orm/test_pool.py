@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from orama.domain.once import Once
 from orama.domain.sql import Statement
 from orama.errors import Deadline, Unavailable, Unprocessable
 from orama.orm import Orm, PooledDatabase, PoolSettings
@@ -110,11 +111,18 @@ async def test_what_would_come_too_late_is_not_waited_for(pool, engine):
         await pool.query(SHOP, ONE)
 
 
-async def test_a_write_is_never_tried_again(pool, engine):
+WRITES = {
+    "execute": lambda pool: pool.execute(SHOP, INSERT),
+    "execute_once": lambda pool: pool.execute_once(SHOP, INSERT, Once(bytes(32), bytes(32), 0, 1)),
+}
+
+
+@pytest.mark.parametrize("method", WRITES)
+async def test_a_write_is_never_tried_again(pool, engine, method):
     engine.failures = 1
     with pytest.raises(Unavailable, match="the engine is away"):
-        await pool.execute(SHOP, INSERT)
-    assert engine.calls == ["execute"]
+        await WRITES[method](pool)
+    assert engine.calls == [method]
     assert await rows_stored(pool) == 0
 
 
@@ -184,9 +192,10 @@ async def test_a_read_that_takes_too_long_is_an_error(pool, engine, clock):
     await pool.query(SHOP, ONE)
 
 
-async def test_the_outcome_of_a_write_that_takes_too_long_is_unknown(pool, engine, clock):
+@pytest.mark.parametrize("method", WRITES)
+async def test_the_outcome_of_a_write_that_takes_too_long_is_unknown(pool, engine, clock, method):
     engine.hold()
-    writing = asyncio.create_task(pool.execute(SHOP, INSERT))
+    writing = asyncio.create_task(WRITES[method](pool))
     await settle()
     clock.advance(10.1)
     with pytest.raises(Deadline, match="may or may not have happened") as late:
@@ -194,7 +203,7 @@ async def test_the_outcome_of_a_write_that_takes_too_long_is_unknown(pool, engin
     assert late.value.reason == "outcome_unknown"
 
 
-@pytest.mark.parametrize("call", [lambda pool: pool.query(SHOP, ONE), lambda pool: pool.execute(SHOP, INSERT)])
+@pytest.mark.parametrize("call", [READS["query"], *WRITES.values()])
 async def test_a_call_that_never_got_its_turn_is_known_not_to_have_happened(pool, engine, clock, call):
     engine.hold()
     busy = [asyncio.create_task(pool.query(SHOP, ONE)) for _ in range(2)]

@@ -135,8 +135,9 @@ async def test_a_version_lets_only_one_of_two_changes_pass(orm):
     assert await rows.get(first.id) == changed
     with pytest.raises(Unprocessable, match=r"UNIQUE constraint failed: orders\.id"):
         await rows.save(ORDERS[0])
-    with pytest.raises(Precondition):
+    with pytest.raises(Precondition, match="the row of orders was changed or removed") as stale:
         await rows.save_all([ORDERS[1], first])
+    assert (stale.value.reason, stale.value.details) == ("stale", {"statement": 1})
     assert await rows.find() == [changed]
     assert await rows.remove(changed)
     with pytest.raises(Precondition):

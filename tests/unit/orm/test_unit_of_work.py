@@ -114,7 +114,7 @@ async def test_a_version_that_another_has_changed_undoes_all(orm):
     async with orm.transaction() as work:
         order = await rows.get("o1")
         work.save(orders, msgspec.structs.replace(order, total=1.0))
-    with pytest.raises(Precondition):
+    with pytest.raises(Precondition, match="the row of orders was changed or removed since it was read"):
         await unit(
             orm,
             lambda work: work.save(users, replace(DAN, age=99)),

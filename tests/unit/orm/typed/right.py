@@ -6,8 +6,24 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_type
 
+from orama.contracts.clock import Clock
+from orama.contracts.database import Database
 from orama.domain.sql import Result
-from orama.orm import Column, Condition, Expression, Orm, Pending, Query, Repository, Table, any_of, count, sql, sql_as
+from orama.orm import (
+    Column,
+    Condition,
+    Expression,
+    Orm,
+    Pending,
+    PooledDatabase,
+    Query,
+    Repository,
+    Table,
+    any_of,
+    count,
+    sql,
+    sql_as,
+)
 from support.shop import (
     Colour,
     Email,
@@ -70,6 +86,10 @@ assert_type(age.avg(), Expression[float | None])
 assert_type(count(), Expression[int])
 assert_type(sql_as(str, "lower(name)"), Expression[str])
 assert_type(total.optional(), Expression[float | None])
+
+
+def pooled(database: Database, clock: Clock) -> Database:
+    return PooledDatabase(database, clock)
 
 
 async def queries(orm: Orm) -> None:

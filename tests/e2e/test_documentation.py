@@ -22,6 +22,11 @@ def snippets(page: Path) -> str:
     return "".join(block for block in blocks if not block.startswith("make "))
 
 
+def promised(page: Path) -> list[str]:
+    """What the page says that its snippets print."""
+    return re.findall(r"^```output\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE)
+
+
 @pytest.mark.parametrize("page", [page for page in PAGES if snippets(page)], ids=lambda page: page.stem)
 def test_snippets_of_the_page_work_when_pasted(page, tmp_path):
     with node_process(tmp_path / "home" / ".orama" / "data") as node:
@@ -33,6 +38,8 @@ def test_snippets_of_the_page_work_when_pasted(page, tmp_path):
         )  # fmt: skip
         assert done.returncode == 0, f"{done.stdout}\n{done.stderr}\n{node.log()}"
         assert "Traceback" not in done.stderr
+        for output in promised(page):
+            assert output in done.stdout, f"{output} is not in:\n{done.stdout}"
         if page.name == "README.md":
             check_first_page(done.stdout)
 

@@ -11,13 +11,25 @@ from pathlib import Path
 
 TESTS = Path(__file__).parents[2]
 TYPED = Path(__file__).parent / "typed"
+PAGE = TESTS.parent / "docs" / "how-to" / "orm.md"
+
+
+def write_programs_of_the_page(directory):
+    """The how-to's programs, as files."""
+    programs = re.findall(r"cat > (\w+\.py) <<'PY'\n(.*?)^PY$", PAGE.read_text(), re.DOTALL | re.MULTILINE)
+    directory.mkdir()
+    for name, text in programs:
+        (directory / name).write_text(text)
+    return len(programs)
 
 
 def judged(tmp_path):
-    """The rules broken in each line of the files, by the type checker."""
+    """The rules broken in each line of the files, by the type checker, which finds Orama where it is installed."""
+    programs = write_programs_of_the_page(tmp_path / "page")
+    assert programs == 4
     config = {
-        "include": [str(TYPED)],
-        "extraPaths": [str(TESTS), str(TESTS.parent / "src")],
+        "include": [str(TYPED), str(tmp_path / "page")],
+        "extraPaths": [str(TESTS)],
         "typeCheckingMode": "strict",
         "pythonVersion": "3.11",
     }
@@ -27,7 +39,7 @@ def judged(tmp_path):
         capture_output=True, text=True, timeout=100,
     )  # fmt: skip
     report = json.loads(done.stdout)
-    assert report["summary"]["filesAnalyzed"] == len(list(TYPED.glob("*.py")))
+    assert report["summary"]["filesAnalyzed"] == len(list(TYPED.glob("*.py"))) + programs
     found = defaultdict(set)
     for one in report["generalDiagnostics"]:
         place = Path(one["file"]).name, one["range"]["start"]["line"] + 1

@@ -15,6 +15,7 @@ from orama.orm.query import Query, query_of
 from orama.orm.repository import Repository
 from orama.orm.table import K, Table
 from orama.orm.term import Selectable
+from orama.orm.turn import in_turns
 from orama.orm.unit_of_work import UnitOfWork
 
 _A = TypeVar("_A")
@@ -112,4 +113,4 @@ class Orm:
         shape = row_shape(row_type)
         rows = await self._link.read(Statement(sql, bind_all(args)))
         positions = shape.positions(rows.columns)
-        return [shape.read([row[position] for position in positions]) for row in rows.rows]
+        return [shape.read([row[position] for position in positions]) async for row in in_turns(rows.rows)]

@@ -19,6 +19,7 @@ from orama.orm.mapping import E, row_shape
 from orama.orm.paging import pages
 from orama.orm.table import Table
 from orama.orm.term import Ordering, Selectable, Term
+from orama.orm.turn import in_turns
 
 _T_co = TypeVar("_T_co", covariant=True)
 
@@ -159,7 +160,7 @@ class Query(msgspec.Struct, Generic[_T_co], frozen=True, eq=False):
             TooLarge: they are more than one answer may hold: use `stream`.
         """
         rows = (await self.link.read(self.statement())).rows
-        return [self.make(row) for row in rows]
+        return [self.make(row) async for row in in_turns(rows)]
 
     async def get_one(self) -> _T_co | None:
         """The first row; None if there is none."""
@@ -183,7 +184,7 @@ class Query(msgspec.Struct, Generic[_T_co], frozen=True, eq=False):
         if page_rows < 1:
             raise InvalidArgument("a page has at least one row", reason="invalid_limit")
         async for page in pages(self.link, self.clauses, page_rows):
-            for row in page:
+            async for row in in_turns(page):
                 yield self.make(row)
 
     def _joined(self, kind: JoinKind, table: Table[Any, Any], on: Condition | None) -> Query[_T_co]:

@@ -12,6 +12,7 @@ from orama.orm.link import Link
 from orama.orm.mapping import E
 from orama.orm.query import Query, query_of
 from orama.orm.table import K, Table
+from orama.orm.turn import in_turns
 from orama.orm.write import removing, removing_key, run, saving
 
 
@@ -47,7 +48,7 @@ class Repository(Generic[E, K]):
         Raises:
             TooLarge: they are more than `SqlLimits.max_statements`.
         """
-        return await run(self._link, [saving(self._table, entity) for entity in entities])
+        return await run(self._link, [saving(self._table, entity) async for entity in in_turns(entities)])
 
     async def remove(self, entity: E) -> bool:
         """Remove the row of `entity`; returns whether there was one."""
@@ -59,7 +60,7 @@ class Repository(Generic[E, K]):
         Raises:
             TooLarge: they are more than `SqlLimits.max_statements`.
         """
-        return sum(await run(self._link, [removing(self._table, entity) for entity in entities]))
+        return sum(await run(self._link, [removing(self._table, entity) async for entity in in_turns(entities)]))
 
     async def remove_key(self, key: K) -> bool:
         """Remove the row with that primary key, whatever its version; returns whether there was one."""

@@ -72,6 +72,8 @@ class OramaError(Exception):
     """
 
     code: ClassVar[Code] = Code.INTERNAL
+    request_id: str | None = None
+    """In a client: the request that failed, by the name that the gateway's log knows it by."""
 
     def __init__(
         self,

@@ -7,7 +7,7 @@ import sys
 import typer
 
 import orama
-from orama.cli import admin, backends, config, run, wallet
+from orama.cli import admin, backends, config, db, run, wallet
 from orama.config.fault import ConfigError
 from orama.errors import OramaError
 
@@ -21,6 +21,7 @@ app.command("run")(run.run)
 app.add_typer(admin.app, name="admin")
 app.add_typer(backends.app, name="backends")
 app.add_typer(config.app, name="config")
+app.add_typer(db.app, name="db")
 app.add_typer(wallet.app, name="wallet")
 
 
@@ -38,5 +39,6 @@ def main() -> None:
         print(error, file=sys.stderr)
         sys.exit(2)
     except OramaError as error:
-        print(f"error: {error.text}", file=sys.stderr)
+        request = "" if error.request_id is None else f" (request {error.request_id})"
+        print(f"error: {error.text}{request}", file=sys.stderr)
         sys.exit(1)

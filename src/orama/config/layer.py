@@ -8,13 +8,15 @@ from typing import Any, Final, cast
 
 import msgspec
 
+from orama.config.client import KEY_VARIABLE, URL_VARIABLE
 from orama.config.document import Document, parse_value
 from orama.config.fault import Fault, describe
 from orama.config.schema import DERIVED, Schema
 from orama.config.value import expected, is_text
 
 ENVIRONMENT_PREFIX: Final = "ORAMA_"
-_NOT_SETTINGS: Final = ("ORAMA_HOME", "ORAMA_TEST_")
+_NOT_SETTINGS: Final = frozenset({"ORAMA_HOME", URL_VARIABLE, KEY_VARIABLE})
+_OF_TESTS: Final = "ORAMA_TEST_"
 
 
 class Assignment(msgspec.Struct, frozen=True):
@@ -48,7 +50,9 @@ class Layer:
             for path in (*self._schema.settings, *self._schema.sections)
         }
         for name, text in environment.items():
-            if not name.startswith(ENVIRONMENT_PREFIX) or name.startswith(_NOT_SETTINGS) or not text:
+            if not name.startswith(ENVIRONMENT_PREFIX) or name in _NOT_SETTINGS or not text:
+                continue
+            if name.startswith(_OF_TESTS):
                 continue
             path = known.get(name)
             if path is None:

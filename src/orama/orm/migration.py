@@ -12,7 +12,9 @@ _FILE: Final = re.compile(rf"(?P<version>[0-9]{{4}})_(?P<name>{NAME_PATTERN})\.s
 
 
 def load_migrations(directory: Traversable) -> list[Migration]:
-    """The migrations in `directory`, in order of their versions. Line ends count as one character, whatever they are.
+    """The migrations in `directory`, in order of their versions.
+
+    Line ends count as one character, whatever they are, and a mark of byte order as none.
 
     Raises:
         ValueError: an SQL file is not called ``0001_name.sql``, is not UTF-8, or two have one version.
@@ -28,7 +30,7 @@ def load_migrations(directory: Traversable) -> list[Migration]:
         if version in found:
             raise ValueError(f"{file.name}: version {name['version']} is taken by another file")
         try:
-            found[version] = Migration(version, name["name"], file.read_text("utf-8"))
+            found[version] = Migration(version, name["name"], file.read_text("utf-8-sig"))
         except UnicodeDecodeError as error:
             raise ValueError(f"{file.name}: byte {error.start} is not UTF-8") from error
     return [found[version] for version in sorted(found)]

@@ -58,6 +58,8 @@ def test_environment_has_texts_as_they_stand_and_the_rest_as_yaml(tmp_path):
         "ORAMA_LOG__LEVEL": "",
         "ORAMA_TEST_PROFILE": "ci",
         "ORAMA_HOME": str(tmp_path),
+        "ORAMA_URL": "http://127.0.0.1:6001",
+        "ORAMA_API_KEY": "ak_1_secret:shop",
         "ORACLE": "x",
     }
     config = load_from(tmp_path, "log: {level: debug}", environment).config

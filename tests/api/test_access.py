@@ -13,6 +13,7 @@ from orama.gateway.handlers.auth import AuthHandlers
 from orama.gateway.handlers.cache import CacheHandlers
 from orama.gateway.handlers.database import DatabaseHandlers
 from orama.gateway.handlers.migration import MigrationHandlers
+from orama.gateway.handlers.pubsub import PubSubHandlers
 from orama.gateway.handlers.system import SystemHandlers
 from orama.gateway.handlers.wallet import WalletHandlers
 from orama.gateway.kernel.operation import CREDENTIAL, PUBLIC, operation, operations_of
@@ -29,6 +30,7 @@ TABLE = [
     *operations_of("database", DatabaseHandlers),
     *operations_of("migrations", MigrationHandlers),
     *operations_of("cache", CacheHandlers),
+    *operations_of("pubsub", PubSubHandlers),
 ]
 PUBLIC_ONES = [one.name for one in TABLE if one.scope == PUBLIC]
 PROTECTED = [one.name for one in TABLE if one.scope != PUBLIC]
@@ -64,8 +66,7 @@ class Cast:
 
     async def ask(self, who, name):
         """The reply of the operation `name` to its example, asked by `who`."""
-        one = BY_NAME[name]
-        return await self[who].send(one.method, one.path, await example(self.node, name, self[who]))
+        return await self[who].call(self.node, BY_NAME[name], await example(self.node, name, self[who]))
 
 
 async def revoked_key(node):
@@ -163,11 +164,11 @@ async def test_each_scope_opens_its_own_operations_only(cast, name):
     area, action = BY_NAME[name].scope.split(":")
     for scope, opens in ((f"{area}:{action}", True), (f"{area}:*", True), (area, True), (f"{area}:none", False)):
         caller = Caller.with_key(node.client, await node.key("scopes", scope))
-        reply = await caller.send(BY_NAME[name].method, BY_NAME[name].path, FIXED[name])
+        reply = await caller.call(node, BY_NAME[name], FIXED[name])
         assert (reply.status_code != 403) is opens, (scope, reply.text)
-    other = {"read": "write", "write": "read"}[action]
+    other = {"read": "write", "write": "read", "publish": "subscribe", "subscribe": "publish"}[action]
     caller = Caller.with_key(node.client, await node.key("scopes", f"{area}:{other}"))
-    assert (await caller.send(BY_NAME[name].method, BY_NAME[name].path, FIXED[name])).status_code == 403
+    assert (await caller.call(node, BY_NAME[name], FIXED[name])).status_code == 403
 
 
 @pytest.mark.parametrize("name", PROTECTED)

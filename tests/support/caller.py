@@ -6,7 +6,9 @@ from typing import Any
 
 import httpx2
 
+from orama.gateway.kernel.operation import Operation
 from support.wallet import Wallet
+from support.websocket import handshake
 
 
 class Caller:
@@ -32,6 +34,14 @@ class Caller:
         elif body is not None:
             options["json"] = body
         return await self.client.request(method, path, headers=headers, **options)
+
+    async def call(self, node: Any, one: Operation, arguments: Any = None) -> httpx2.Response:
+        """The reply of an operation to arguments, wherever they have to stand; that of a WebSocket to its handshake."""
+        if one.websocket:
+            return await handshake(node, one.path, arguments, self.headers)
+        if one.method in ("POST", "PUT", "PATCH"):
+            return await self.send(one.method, one.path, arguments)
+        return await self.send(one.method, one.path, params=arguments)
 
     async def post(self, path: str, body: Any = None, **options: Any) -> httpx2.Response:
         return await self.send("POST", path, body, **options)

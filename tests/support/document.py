@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 from orama.errors import BY_LABEL
 
 # Refusals of bytes, paths and methods, which belong to no operation.
-_OF_NO_OPERATION = {405, 408, 414, 415, 417, 421, 431}
+_OF_NO_OPERATION = {405, 408, 414, 415, 417, 421, 426, 431}
 
 
 class Document:

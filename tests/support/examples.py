@@ -47,6 +47,9 @@ FIXED: dict[str, dict[str, Any] | None] = {
     "cache.expire": {"dmap": "notes", "key": "one", "ttl": 3600},
     "cache.delete": {"dmap": "notes", "key": "four"},
     "cache.scan": {"dmap": "notes", "match": "^o"},
+    "pubsub.publish": {"topic": "news", "data_base64": "aGVsbG8="},
+    "pubsub.topics": None,
+    "pubsub.ws": {"topic": "news"},
 }
 
 # Bodies that are good once.

@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 
 from orama.backends.clock import SystemClock
+from orama.contracts.clock import Clock
 from orama.domain.sql import MAX_INTEGER
 from orama.errors import Code, Internal, Unprocessable
 from orama.gateway.kernel.asgi import AsgiDriver
@@ -27,6 +29,11 @@ from orama.gateway.stages.correlation import Correlation
 from orama.gateway.stages.cors import Cors
 from orama.gateway.stages.decode import Decode
 from orama.gateway.stages.routing import Routing
+from orama.gateway.stages.upgrade import Upgrade
+from orama.gateway.websocket.connection import WebSocketServices
+from orama.gateway.websocket.frame import Frame
+from orama.gateway.websocket.limits import WebSocketLimits
+from orama.gateway.websocket.socket import Socket
 from orama.node.listener import Listener, bind
 
 
@@ -47,6 +54,8 @@ class ProbeHandlers:
         self.release = asyncio.Event()
         self.started = asyncio.Event()
         self.cancelled = False
+        self.conversations = 0
+        self.abandoned = 0
 
     @operation("POST", "/echo", scope=PUBLIC, route_class=RouteClass.WRITE)
     async def echo(self, call: Call, request: Echo) -> Echo:
@@ -94,10 +103,48 @@ class ProbeHandlers:
         """A fault that somebody noticed."""
         raise Internal("another secret detail")
 
+    @operation("GET", "/socket", scope=PUBLIC, route_class=RouteClass.READ, status=101, websocket=True, response=Echo)
+    async def socket(self, call: Call) -> Reply:
+        """Give back every message, and fail at the word."""
+        if call.request.query == "slow":
+            self.started.set()
+            await self.release.wait()
+        return Reply(101, b"", headers=[], conversation=Conversation(self))
+
+    async def converse(self, socket: Socket) -> None:
+        self.conversations += 1
+        try:
+            while (incoming := await socket.receive()) is not None:
+                if incoming.data == b"fail":
+                    raise Unprocessable("it cannot be: " + "é" * 100)
+                if incoming.data == b"break":
+                    raise ZeroDivisionError("a secret detail")
+                if incoming.data == b"leave":
+                    return
+                if incoming.data.startswith(b"wait"):
+                    self.started.set()
+                    await self.release.wait()
+                socket.send(Frame(incoming.data, text=incoming.text))
+        finally:
+            self.conversations -= 1
+
     @operation("GET", "/failing", scope=PUBLIC, route_class=RouteClass.READ, errors=(Code.UNPROCESSABLE,))
     async def failing(self, call: Call) -> Echo:
         """An error with everything."""
         raise Unprocessable("it cannot be", reason="cannot", details={"max": MAX_INTEGER}, retry_after_s=2.5)
+
+
+class Conversation:
+    """What the probe says on its socket."""
+
+    def __init__(self, handlers: ProbeHandlers) -> None:
+        self.handlers = handlers
+
+    async def __call__(self, socket: Socket) -> None:
+        await self.handlers.converse(socket)
+
+    def abandon(self) -> None:
+        self.handlers.abandoned += 1
 
 
 @dataclass
@@ -118,8 +165,17 @@ class Seen:
 class Kernel:
     """Everything between a socket and the probe handlers."""
 
-    def __init__(self, limits: HttpLimits, *, trusted: tuple[str, ...] = (), hosts: tuple[str, ...] = ()) -> None:
-        clock = SystemClock()
+    def __init__(
+        self,
+        limits: HttpLimits,
+        *,
+        trusted: tuple[str, ...] = (),
+        hosts: tuple[str, ...] = (),
+        origins: tuple[str, ...] = ("*",),
+        sockets: WebSocketLimits | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        clock = clock or SystemClock()
         self.limits = limits
         self.handlers = ProbeHandlers()
         self.seen = Seen()
@@ -129,7 +185,7 @@ class Kernel:
         self.pipeline = Pipeline(
             router,
             (Correlation(), self.cors),
-            (Routing(router, hosts), Decode(limits.max_json_depth)),
+            (Routing(router, hosts), Upgrade(origins), Decode(limits.max_json_depth)),
             (self.seen,),
             self.in_flight,
             clock,
@@ -137,23 +193,39 @@ class Kernel:
         )
         self.addresses = ClientAddress(parse_networks(trusted))
         self.connections = ConnectionTable(limits, self.addresses, clock)
-        self.asgi = AsgiDriver(self.pipeline, limits, self.addresses, self.cors.constant)
+        self.websockets = WebSocketServices(sockets or WebSocketLimits(), self.connections, clock)
+        self.asgi = AsgiDriver(
+            self.pipeline,
+            limits,
+            self.addresses,
+            self.cors.constant,
+            self.websockets.limits,
+            self.websockets.counts,
+        )
         self.port = 0
+        self.stop = lambda: None
+        """Lets the listener end, as a signal would."""
 
 
 @asynccontextmanager
-async def running_kernel(
-    limits: HttpLimits | None = None, *, trusted: tuple[str, ...] = (), hosts: tuple[str, ...] = ()
-) -> AsyncIterator[Kernel]:
-    """A kernel that listens on a free port of the loopback."""
-    kernel = Kernel(limits or HttpLimits(), trusted=trusted, hosts=hosts)
+async def running_kernel(limits: HttpLimits | None = None, **options: Any) -> AsyncIterator[Kernel]:
+    """A kernel that listens on a free port of the loopback; `options` are those of `Kernel`."""
+    kernel = Kernel(limits or HttpLimits(), **options)
     listening = bind("127.0.0.1:0")
     kernel.port = listening.getsockname()[1]
     listener = Listener(
-        Http1Services(kernel.pipeline, kernel.limits, kernel.addresses, kernel.connections, kernel.cors.constant),
+        Http1Services(
+            kernel.pipeline,
+            kernel.limits,
+            kernel.addresses,
+            kernel.connections,
+            kernel.cors.constant,
+            kernel.websockets,
+        ),
         kernel.asgi,
         shutdown_grace_s=1,
     )
+    kernel.stop = lambda: setattr(listener, "should_exit", True)
     tasks = [
         asyncio.create_task(listener.serve(sockets=[listening])),
         asyncio.create_task(kernel.connections.sweep()),
@@ -203,7 +275,7 @@ class RawClient:
         async with asyncio.timeout(timeout_s):
             try:
                 return await self.reader.read(1) == b""
-            except ConnectionResetError:
+            except ConnectionError:
                 return True
 
 

@@ -14,8 +14,11 @@ import msgspec
 from orama.backends.cache.memory import MemoryCacheSettings
 from orama.backends.database.sqlite.settings import SqliteSettings
 from orama.domain.cache import CacheLimits
+from orama.domain.journal import JournalLimits
+from orama.domain.pubsub import PubSubLimits
 from orama.domain.sql import SqlLimits
 from orama.gateway.kernel.limits import HttpLimits
+from orama.gateway.websocket.limits import WebSocketLimits
 from orama.services.auth.settings import AuthSettings
 from orama.services.idempotency.settings import IdempotencySettings
 from orama.services.limiter import RateLimitSettings
@@ -76,6 +79,17 @@ class CacheConfig(msgspec.Struct, frozen=True, kw_only=True):
     """The embedded engine."""
 
 
+class PubSubConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Messages between those who share a namespace."""
+
+    engine: Literal["local"] = "local"
+    """Which engine carries the messages."""
+    limits: PubSubLimits = PubSubLimits()
+    """Bounds on messages and subscriptions."""
+    history: JournalLimits = JournalLimits()
+    """Bounds on the histories of topics."""
+
+
 class LogConfig(msgspec.Struct, frozen=True, kw_only=True):
     """The log, one event a line on standard error."""
 
@@ -100,6 +114,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     auth: AuthSettings = AuthSettings()
     database: DatabaseConfig = DatabaseConfig()
     cache: CacheConfig = CacheConfig()
+    pubsub: PubSubConfig = PubSubConfig()
+    websocket: WebSocketLimits = WebSocketLimits()
     limits: RateLimitSettings = RateLimitSettings()
     idempotency: IdempotencySettings = IdempotencySettings()
     sweeper: SweeperSettings = SweeperSettings()

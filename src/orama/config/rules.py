@@ -107,6 +107,8 @@ _NOT_ABOVE: Final = (
     ("database.limits.max_value_bytes", "database.limits.max_result_bytes"),
     ("database.sqlite.max_waiting_per_database", "database.sqlite.max_waiting"),
     ("idempotency.max_kept_bytes", "database.limits.max_value_bytes"),
+    ("pubsub.limits.max_message_bytes", "database.limits.max_value_bytes"),
+    ("pubsub.limits.max_message_bytes", "pubsub.history.max_bytes"),
     ("server.max_connections_per_address", "server.max_connections"),
     ("server.max_request_line_bytes", "server.max_header_bytes"),
 )

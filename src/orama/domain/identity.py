@@ -41,6 +41,17 @@ def covers(granted: str, wanted: str) -> bool:
     return len(have) <= len(want) and all(h in ("*", w) for h, w in zip(have, want, strict=False))
 
 
+def covers_resource(granted: str, wanted: str, resource: str | None) -> bool:
+    """Whether the scope `granted` reaches `wanted`, of two parts, for one resource, or for all if that is None.
+
+    A resource is compared as a whole: its name may hold colons, which in scopes stand between parts.
+    """
+    *area_and_action, last = granted.split(":", 2)
+    if len(area_and_action) < 2:  # noqa: PLR2004
+        return covers(granted, wanted)
+    return covers(":".join(area_and_action), wanted) and last in ("*", resource)
+
+
 class Principal(msgspec.Struct, frozen=True):
     """An authenticated caller: one subject in one namespace with the scopes its credential grants.
 
@@ -63,3 +74,7 @@ class Principal(msgspec.Struct, frozen=True):
     def allows(self, scope: str) -> bool:
         """Whether any of its scopes reaches `scope`."""
         return any(covers(granted, scope) for granted in self.scopes)
+
+    def allows_resource(self, scope: str, resource: str | None) -> bool:
+        """Whether any of its scopes reaches `scope` for one resource, or for all if that is None."""
+        return any(covers_resource(granted, scope, resource) for granted in self.scopes)

@@ -12,10 +12,12 @@ import msgspec
 import structlog
 
 import orama
+from orama.backends.broker.local import LocalBroker
 from orama.backends.cache.memory import MemoryCache
 from orama.backends.clock import SystemClock
 from orama.backends.database.sqlite.database import SqliteDatabase
 from orama.config.model import Config
+from orama.contracts.broker import Broker
 from orama.contracts.cache import Cache
 from orama.contracts.clock import Clock
 from orama.contracts.database import Database
@@ -24,6 +26,7 @@ from orama.gateway.handlers.auth import AuthHandlers
 from orama.gateway.handlers.cache import CacheHandlers
 from orama.gateway.handlers.database import DatabaseHandlers
 from orama.gateway.handlers.migration import MigrationHandlers
+from orama.gateway.handlers.pubsub import PubSubHandlers
 from orama.gateway.handlers.system import SystemHandlers
 from orama.gateway.handlers.wallet import WalletHandlers
 from orama.gateway.kernel.asgi import AsgiDriver
@@ -45,6 +48,8 @@ from orama.gateway.stages.idempotency import IdempotencyKeys
 from orama.gateway.stages.rate_limit import RateLimit
 from orama.gateway.stages.request_metrics import RequestMetrics
 from orama.gateway.stages.routing import Routing
+from orama.gateway.stages.upgrade import Upgrade
+from orama.gateway.websocket.connection import WebSocketServices
 from orama.node.data_directory import DataDirectory
 from orama.services.auth.assembly import Auth, open_auth
 from orama.services.auth.keyring import Keyring
@@ -55,6 +60,7 @@ from orama.services.health import HealthService
 from orama.services.idempotency.service import Idempotency
 from orama.services.limiter import RateLimiter
 from orama.services.migrations import migrate_platform
+from orama.services.pubsub.assembly import open_pubsub
 from orama.services.sweeper import Sweeper
 from orama.telemetry.log import LogWriter, make_logger, resolve_format
 from orama.telemetry.metrics import Metrics
@@ -95,6 +101,7 @@ async def assemble(config: Config, data: DataDirectory, stack: AsyncExitStack, c
     opened = await _open_database(config, clock, stack, SlowStatementLog(events).write)
     database = ports.observed(opened, "database")
     cache = ports.observed(await _open_cache(config, clock, stack), "cache")
+    broker = ports.observed(await _open_broker(config, stack), "broker")
 
     # Services.
     auth = await _open_identity(config, data, database, clock)
@@ -108,14 +115,15 @@ async def assemble(config: Config, data: DataDirectory, stack: AsyncExitStack, c
         config.idempotency,
         in_use_s=config.server.request_timeout_s,
     )
+    pubsub = open_pubsub(database, broker, clock, config.pubsub.limits, config.pubsub.history)
     sweeper = Sweeper(
-        (*auth.sweeps, *idempotency.sweeps()),
+        (*auth.sweeps, *idempotency.sweeps(), *pubsub.sweeps),
         config.sweeper,
         clock,
         lambda place, error: events.warning("sweep failed", place=place, cause=f"{type(error).__name__}: {error}"),
     )
     health = HealthService(
-        {"database": database.ping, "cache": cache.ping},
+        {"database": database.ping, "cache": cache.ping, "pubsub": broker.ping},
         frozenset({"database"}),
         lambda: asyncio.to_thread(data.database_bytes),
         clock,
@@ -125,6 +133,7 @@ async def assemble(config: Config, data: DataDirectory, stack: AsyncExitStack, c
     addresses = ClientAddress(parse_networks(config.server.trusted_proxies))
     in_flight = InFlight(clock)
     connections = ConnectionTable(config.server, addresses, clock)
+    websockets = WebSocketServices(config.websocket, connections, clock)
     operations = (
         *operations_of(
             "system",
@@ -142,6 +151,7 @@ async def assemble(config: Config, data: DataDirectory, stack: AsyncExitStack, c
         *operations_of("database", DatabaseHandlers(database_service)),
         *operations_of("migrations", MigrationHandlers(MigrationService(database, config.database.limits, clock))),
         *operations_of("cache", CacheHandlers(cache_service)),
+        *operations_of("pubsub", PubSubHandlers(pubsub.service, limiter, config.websocket)),
     )
     operations = IdempotencyKeys(idempotency).guard(operations)
     openapi = msgspec.json.encode(openapi_document(operations, version=orama.__version__))
@@ -157,6 +167,7 @@ async def assemble(config: Config, data: DataDirectory, stack: AsyncExitStack, c
             Routing(router, config.server.allowed_hosts),  # decides what the rest applies to
             Authenticate(auth.authenticator, limiter),  # before the limits, which are per caller
             Authorize(),  # before the body is looked at: a stranger learns nothing about its form
+            Upgrade(config.server.cors_origins),  # what is no handshake costs no token
             RateLimit(limiter),  # before the costly part
             Decode(config.server.max_json_depth),  # last: the handler gets a struct
         ),
@@ -190,10 +201,31 @@ async def assemble(config: Config, data: DataDirectory, stack: AsyncExitStack, c
         "orama_swept_rows", "Rows removed since their time was over.", ("place",), lambda: sweeper.removed
     )
     metrics.add_counts("orama_sweep_failures", "Removals that failed.", ("place",), lambda: sweeper.failures)
+    counts, sockets = pubsub.rooms.counts, websockets.counts
+    metrics.add_gauge("orama_websockets", "Open WebSockets.", lambda: sockets.open)
+    metrics.add_gauge("orama_pubsub_subscribers", "Connections that are subscribed.", lambda: pubsub.rooms.users)
+    metrics.add_counts(
+        "orama_websockets_cut",
+        "WebSockets closed by the node because the client was too slow, or gave no sign of life.",
+        ("reason",),
+        lambda: {("slow",): sockets.slow_consumers_cut, ("dead",): sockets.dead_peers_cut},
+    )
+    metrics.add_counts(
+        "orama_pubsub_messages",
+        "Messages published, and copies of them delivered to subscribers.",
+        ("direction",),
+        lambda: {("published",): pubsub.service.published, ("delivered",): counts.delivered},
+    )
+    metrics.add_counts(
+        "orama_pubsub_gaps",
+        "Messages that were not heard of in time: filled from the history, or lost.",
+        ("outcome",),
+        lambda: {("filled",): counts.filled, ("lost",): counts.lost + broker.gaps},
+    )
     metrics.add_counts("orama_log_dropped", "Log lines lost to a slow reader.", (), lambda: {(): writer.dropped})
     return Node(
-        AsgiDriver(pipeline, config.server, addresses, cors.constant),
-        Http1Services(pipeline, config.server, addresses, connections, cors.constant),
+        AsgiDriver(pipeline, config.server, addresses, cors.constant, config.websocket, websockets.counts),
+        Http1Services(pipeline, config.server, addresses, connections, cors.constant, websockets),
         health,
         in_flight,
         events,
@@ -231,6 +263,12 @@ async def _open_cache(config: Config, clock: Clock, stack: AsyncExitStack) -> Ca
     cache = MemoryCache(config.cache.memory, clock)
     stack.push_async_callback(cache.close)
     return cache
+
+
+async def _open_broker(config: Config, stack: AsyncExitStack) -> Broker:
+    broker = LocalBroker(config.pubsub.limits.max_message_bytes)
+    stack.push_async_callback(broker.close)
+    return broker
 
 
 def _run_in_background(stack: AsyncExitStack, work: Coroutine[Any, Any, None], name: str) -> None:

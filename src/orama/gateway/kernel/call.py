@@ -8,6 +8,7 @@ from orama.domain.identity import Principal
 from orama.errors import Unauthenticated
 from orama.gateway.kernel.message import Request
 from orama.gateway.kernel.route import Route
+from orama.services.auth.authenticator import Credentials
 from orama.services.idempotency.attempt import Attempt
 
 
@@ -15,13 +16,15 @@ class Call:
     """The state of one request: what stages learn about it, and what handlers may ask.
 
     `started` and `deadline` are monotonic seconds. `principal` is None until authenticated, and stays None for
-    anonymous callers of public operations. `trace_id` is that of a valid ``traceparent``, for logs and backends.
-    `attempt` is there if the request carries an ``Idempotency-Key`` and its operation is `Idempotency.ATOMIC`.
+    anonymous callers of public operations; `credentials` are what it was known by. `trace_id` is that of a valid
+    ``traceparent``, for logs and backends. `attempt` is there if the request carries an ``Idempotency-Key`` and its
+    operation is `Idempotency.ATOMIC`.
     """
 
     __slots__ = (
         "arguments",
         "attempt",
+        "credentials",
         "deadline",
         "error_code",
         "expired",
@@ -44,6 +47,7 @@ class Call:
         self.request_id = ""
         self.trace_id: str | None = None
         self.path_values: dict[str, str] | None = None
+        self.credentials: Credentials | None = None
         self.principal: Principal | None = None
         self.attempt: Attempt | None = None
         self.arguments: msgspec.Struct | None = None

@@ -58,6 +58,10 @@ class ConnectionTable:
             if not self._per_address[group]:
                 del self._per_address[group]
 
+    def hand_over(self, connection: Connection, successor: Connection) -> None:
+        """Let `successor` have the place of a connection that was admitted: the same one, speaking another protocol."""
+        self._open[successor] = self._open.pop(connection, None)
+
     def check_deadlines(self) -> None:
         """Let every connection look at the clock."""
         now = self._clock.monotonic()

@@ -1,9 +1,9 @@
 """The HTTP/1.1 driver: small JSON operations straight from the parser, everything else through ASGI on the same port.
 
-It extends uvicorn's protocol class, whose handshake and streaming serve WebSockets and large bodies, with what no stock
-server has: absolute deadlines, caps before the parser's own, strict framing, and replies in order when requests are
-pipelined. It uses attributes that uvicorn does not promise (`cycle`, `scope`, `on_*`): the version is pinned, and
-`tests/api/test_http1*.py` holds this class to it.
+It extends uvicorn's protocol class, whose streaming serves large bodies, with what no stock server has: absolute
+deadlines, caps before the parser's own, strict framing, replies in order when requests are pipelined, and WebSockets
+whose handshake is a call like any other. It uses attributes that uvicorn does not promise (`cycle`, `scope`, `on_*`):
+the version is pinned, and `tests/api/test_http1*.py` holds this class to it.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ from orama.gateway.kernel.http1_reply import ReplyWriter
 from orama.gateway.kernel.limits import HttpLimits
 from orama.gateway.kernel.message import Reply, Request
 from orama.gateway.kernel.pipeline import Pipeline
+from orama.gateway.websocket.connection import WebSocketConnection, WebSocketServices
+from orama.gateway.websocket.handshake import accept_key, is_handshake
+from orama.gateway.websocket.socket import Conversation
 
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 # Framing of a chunked body may cost this many times the body itself before it is taken for an attack.
@@ -42,12 +45,14 @@ class Http1Services:
         addresses: ClientAddress,
         connections: ConnectionTable,
         constant_headers: Sequence[tuple[str, str]],
+        websockets: WebSocketServices,
     ) -> None:
         self.pipeline = pipeline
         self.limits = limits
         self.addresses = addresses
         self.connections = connections
         self.writer = ReplyWriter(constant_headers)
+        self.websockets = websockets
 
 
 class Http1Protocol(HttpToolsProtocol):
@@ -97,6 +102,8 @@ class Http1Protocol(HttpToolsProtocol):
         self._body: bytes | bytearray = b""
         self._body_limit = self._limits.max_body_bytes
         self._via_asgi = False
+        self._websocket = self._upgrading = False
+        self._early = b""
 
     # ── connection ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -175,6 +182,11 @@ class Http1Protocol(HttpToolsProtocol):
         """Feed the parser."""
         if self._closing:
             return
+        if self._upgrading:
+            self._early += data
+            if len(self._early) > self._limits.max_header_bytes:
+                self.transport.abort()
+            return
         self._raw_bytes += len(data)
         if self._phase == "idle":
             self._enter("head")
@@ -188,10 +200,11 @@ class Http1Protocol(HttpToolsProtocol):
             return
         try:
             self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            if self._via_asgi and self._should_upgrade():
-                self._services.connections.release(self)
-                self.handle_websocket_upgrade()
+        except httptools.HttpParserUpgrade as upgrade:
+            if self._websocket:
+                # Frames that come before our 101, which they should not, wait for it.
+                self._early = data[upgrade.args[0] :]
+                self._upgrading = True
             else:
                 self._closing = True  # the request is answered as if it had not asked (RFC 9110 §7.8)
         except httptools.HttpParserCallbackError as wrapped:
@@ -248,7 +261,9 @@ class Http1Protocol(HttpToolsProtocol):
         self._path, self._query = split_target(self._target.decode("ascii"), headers.get("host", ""))
         route, _ = self._services.pipeline.router.match(self._method, self._path)
         self._body_limit = route.max_body_bytes
-        self._via_asgi = route.operation.streaming or ("upgrade" in headers and self._should_upgrade())
+        if route.operation.websocket:
+            self._websocket = length == 0 and is_handshake(self._method, self._version, headers)
+        self._via_asgi = route.operation.streaming
         if self._via_asgi:
             self._hand_over(headers)
             return
@@ -286,11 +301,8 @@ class Http1Protocol(HttpToolsProtocol):
         super()._start_asgi_task(cycle, app)
 
     def _should_upgrade(self) -> bool:
-        """Whether the message asks for a WebSocket: both headers say so, and a library for it is there."""
-        headers = self._headers
-        connection = {token.strip() for token in headers.get("connection", "").lower().split(",")}
-        asked = "upgrade" in connection and headers.get("upgrade", "").lower() == "websocket"
-        return asked and self._should_upgrade_to_ws()
+        """Never by uvicorn: for it every message is a plain one."""
+        return False
 
     def on_body(self, body: bytes) -> None:
         """Part of the body."""
@@ -320,7 +332,15 @@ class Http1Protocol(HttpToolsProtocol):
         if forwarded and self._trusted_peer:
             client, forwarded = self._services.addresses.behind(peer, headers), False
         request = Request(
-            self._method, self._path, self._query, headers, bytes(self._body), peer, client, forwarded=forwarded
+            self._method,
+            self._path,
+            self._query,
+            headers,
+            bytes(self._body),
+            peer,
+            client,
+            forwarded=forwarded,
+            websocket=self._websocket,
         )
         parser = self.parser
         keep_alive = parser.should_keep_alive() and self._version == "1.1" and not parser.should_upgrade()
@@ -345,6 +365,11 @@ class Http1Protocol(HttpToolsProtocol):
         reply = await self._services.pipeline.run(request, self._cancel)
         self._task = None
         if self.transport.is_closing():
+            if reply.conversation is not None:
+                reply.conversation.abandon()
+            return
+        if reply.conversation is not None:
+            self._upgrade(request, reply, reply.conversation)
             return
         keep_alive = keep_alive and not self._closing
         self._write(reply, keep_alive=keep_alive, head_only=request.method == "HEAD")
@@ -354,6 +379,22 @@ class Http1Protocol(HttpToolsProtocol):
             self.transport.close()
         elif self._stalled_since is None:
             self._next()
+
+    def _upgrade(self, request: Request, reply: Reply, conversation: Conversation) -> None:
+        """Let the connection be a WebSocket from here on."""
+        services, transport = self._services, self.transport
+        connection = WebSocketConnection(services.websockets, transport, self.connections)
+        self.connections.discard(self)
+        services.connections.hand_over(self, connection)
+        transport.write(services.writer.encode_upgrade(reply, accept_key(request.headers)))
+        transport.set_protocol(connection)
+        connection.open(self._early, stalled=self._stalled_since is not None)
+        if self._closing:
+            connection.shutdown()
+        self.server_state.total_requests += 1
+        task = self.loop.create_task(conversation(connection), name="websocket")
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
 
     def on_response_complete(self) -> None:
         """An ASGI reply has been written."""

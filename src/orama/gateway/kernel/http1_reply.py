@@ -42,3 +42,14 @@ class ReplyWriter:
         parts.append("\r\n" if keep_alive else "connection: close\r\n\r\n")
         head = "".join(parts).encode("latin-1")
         return head if head_only or not body else head + body
+
+    def encode_upgrade(self, reply: Reply, accept: str) -> bytes:
+        """The bytes of a 101, after which the connection is a WebSocket."""
+        parts = [
+            _STATUS_LINE[reply.status],
+            self._constant,
+            f"upgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-accept: {accept}\r\n",
+            *(f"{name}: {value}\r\n" for name, value in reply.headers),
+            "\r\n",
+        ]
+        return "".join(parts).encode("latin-1")

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 
 import msgspec
 
+from orama.gateway.websocket.socket import Conversation
+
 
 class Request(msgspec.Struct, gc=False):
     """What a driver read from its connection.
@@ -14,6 +16,7 @@ class Request(msgspec.Struct, gc=False):
     lower case; a header that came twice has its values joined by a comma, and those where that would be ambiguous
     were refused by the driver. `body` is whole and within the limit. `peer` is the address at the connection's other
     end, `client` the one behind trusted proxies, `forwarded` whether an untrusted peer claimed to speak for another.
+    `websocket`: a valid handshake, which the driver can follow.
     """
 
     method: str
@@ -24,13 +27,15 @@ class Request(msgspec.Struct, gc=False):
     peer: str
     client: str
     forwarded: bool = False
+    websocket: bool = False
 
 
 class Reply(msgspec.Struct, gc=False):
     """What a driver writes to its connection.
 
     `headers` are names in lower case with their values, and never content-length, date or connection: those are the
-    driver's. With `stream` set, `body` is empty.
+    driver's. With `stream` set, `body` is empty. With `conversation` set, `status` is 101, and the connection becomes a
+    WebSocket on which that is said.
     """
 
     status: int
@@ -38,3 +43,4 @@ class Reply(msgspec.Struct, gc=False):
     content_type: str = "application/json"
     headers: list[tuple[str, str]] = []
     stream: AsyncIterator[bytes] | None = None
+    conversation: Conversation | None = None

@@ -157,6 +157,9 @@ def _responses(one: Operation, schema: Any) -> dict[str, Any]:
             "headers": headers,
         }
     }
+    if one.websocket:
+        upgrade = HTTPStatus.UPGRADE_REQUIRED
+        responses[str(upgrade.value)] = {"description": upgrade.phrase, "content": problem}
     for code in sorted(codes, key=lambda code: code.http_status):
         responses[str(code.http_status)] = {"description": code.label, "content": problem}
     return responses

@@ -51,7 +51,10 @@ class Operation(msgspec.Struct, frozen=True):
     the JSON body of POST and PUT, and from the query of GET and DELETE; segments of the path fill fields of the same
     name. `response` is the type of a successful reply's body, `media_type` its form. `any_method`: existing clients may
     use any method; documented is `method` alone. `body_optional`: an empty body is the same as ``{}``.
-    `idempotency`: None if repeating the operation does no harm.
+    `idempotency`: None if repeating the operation does no harm. `websocket`: the path is one; `response` is then what
+    is said there. `url_credentials`: browsers call it where they cannot set headers, so a credential may stand in the
+    query. `per_resource`: a grant for one resource (``pubsub:publish:news``) is enough to reach the service, which
+    holds the resource at hand against it.
     Fields are only ever appended.
     """
 
@@ -73,6 +76,9 @@ class Operation(msgspec.Struct, frozen=True):
     handler: Handler | None = None
     media_type: str = "application/json"
     idempotency: Idempotency | None = None
+    websocket: bool = False
+    url_credentials: bool = False
+    per_resource: bool = False
 
     @property
     def group(self) -> str:
@@ -96,6 +102,9 @@ def operation(
     media_type: str = "application/json",
     response: Any = None,
     idempotency: Idempotency | None = None,
+    websocket: bool = False,
+    url_credentials: bool = False,
+    per_resource: bool = False,
 ) -> Callable[[_F], _F]:
     """Declare the method below as an operation; `also` lists further paths that existing clients use.
 
@@ -118,6 +127,9 @@ def operation(
             "media_type": media_type,
             "response": response,
             "idempotency": idempotency,
+            "websocket": websocket,
+            "url_credentials": url_credentials,
+            "per_resource": per_resource,
         }
         return handler
 

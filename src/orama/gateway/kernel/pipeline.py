@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 from typing import Any, Protocol
 
 import msgspec
 
 from orama.contracts.clock import Clock
-from orama.errors import Cancelled, Deadline, Internal, OramaError
+from orama.errors import Cancelled, Code, Deadline, Internal, OramaError
 from orama.gateway.kernel.call import Call
 from orama.gateway.kernel.in_flight import Cancel, InFlight
 from orama.gateway.kernel.message import Reply, Request
 from orama.gateway.kernel.operation import RouteClass
 from orama.gateway.kernel.problem import problem
 from orama.gateway.kernel.route import Router
+from orama.gateway.websocket.socket import NORMAL, RESTART, Conversation, Socket
 
 
 class Stage(Protocol):
@@ -124,23 +125,64 @@ class Pipeline:
         else:
             result = await route.handler(call, call.arguments)
         if type(result) is Reply:
+            if result.conversation is not None:
+                result.conversation = _Guarded(self._converse, call, result.conversation)
             return result
         return Reply(route.operation.status, self._encode(result), headers=[])
 
+    async def _converse(self, call: Call, conversation: Conversation, socket: Socket) -> None:
+        """Run a WebSocket's conversation; errors are close codes, as they are statuses elsewhere."""
+        try:
+            await conversation(socket)
+        except OramaError as error:
+            self._note(call, error)
+            hidden = isinstance(error, Internal)
+            socket.close(error.code.websocket_close, "internal error" if hidden else error.text)
+        except asyncio.CancelledError:
+            socket.close(RESTART, "the node restarts: connect again")
+            raise
+        except Exception as fault:  # noqa: BLE001  the last net, as in `run`
+            self._note(call, Internal("internal error"), fault)
+            socket.close(Code.INTERNAL.websocket_close, "internal error")
+        else:
+            socket.close(NORMAL)
+
     def _error_reply(self, call: Call, error: OramaError, fault: BaseException | None = None) -> Reply:
         call.error_code = error.code.label
+        self._note(call, error, fault)
+        return problem(error, call.request_id)
+
+    def _note(self, call: Call, error: OramaError, fault: BaseException | None = None) -> None:
+        """Tell the observers of what went wrong on our side."""
         cause = fault or error.__cause__ or (error if isinstance(error, Internal) else None)
         # What a caller did wrong is not for the log: anybody can cause it, and its cause may quote what was sent.
         if cause is not None and error.http_status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             for observer in self._observers:
                 observer.failed(call, cause)
-        return problem(error, call.request_id)
 
     def _finish(self, call: Call, reply: Reply) -> None:
         reply.headers.extend(call.headers)
         duration_s = self._monotonic() - call.started
         for observer in self._observers:
             observer.finished(call, reply, duration_s)
+
+
+class _Guarded:
+    """A conversation whose errors the pipeline takes care of."""
+
+    def __init__(
+        self,
+        converse: Callable[[Call, Conversation, Socket], Awaitable[None]],
+        call: Call,
+        conversation: Conversation,
+    ) -> None:
+        self._converse = converse
+        self._call = call
+        self._conversation = conversation
+        self.abandon = conversation.abandon
+
+    async def __call__(self, socket: Socket) -> None:
+        await self._converse(self._call, self._conversation, socket)
 
 
 def _deadline_error(call: Call, timeout_s: float) -> Deadline:

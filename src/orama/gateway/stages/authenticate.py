@@ -10,18 +10,20 @@ from orama.errors import Unauthenticated
 from orama.gateway.kernel.call import Call
 from orama.gateway.kernel.client_address import address_group
 from orama.gateway.kernel.operation import RouteClass
-from orama.services.auth.authenticator import Authenticator, Credentials, credentials_in
+from orama.services.auth.authenticator import Authenticator, Credentials, credentials_in, credentials_of
 from orama.services.limiter import RateLimiter
 
 _NO_STORE: Final = ("cache-control", "no-store")
 _IN_URL: Final = frozenset({"api_key", "token", "access_token"})
+_NONE: Final = Credentials()
 
 
 class Authenticate:
     """Sets `call.principal` from the credentials in the headers.
 
     On public operations a credential that does not hold is as good as none. Credentials in the URL end up in logs and
-    histories, so they are refused here; WebSocket upgrades, which have no other place for them, do not pass this way.
+    histories, so they are refused, except where browsers have no other place for them: on WebSocket upgrades and event
+    streams.
     """
 
     def __init__(self, authenticator: Authenticator, limiter: RateLimiter) -> None:
@@ -42,16 +44,22 @@ class Authenticate:
         if route_class is RouteClass.SIGN_IN:
             call.headers.append(_NO_STORE)  # secrets go out to callers that are not authenticated yet
         request = call.request
-        if request.query and not call.route.public and _names_a_credential(request.query):
-            raise Unauthenticated(
-                "credentials in the URL are accepted on WebSocket upgrades only: use the header X-API-Key or "
-                "Authorization",
-                reason="credential_in_url",
-            )
         headers = request.headers
-        if "x-api-key" not in headers and "authorization" not in headers:
+        in_url = _NONE
+        if request.query and not call.route.public and (named := _credentials_named(request.query)):
+            if not call.route.operation.url_credentials:
+                raise Unauthenticated(
+                    "credentials in the URL are accepted on WebSocket upgrades and event streams only: use the header "
+                    "X-API-Key or Authorization",
+                    reason="credential_in_url",
+                )
+            in_url = _credentials_in_url(named)
+        elif "x-api-key" not in headers and "authorization" not in headers:
             return None
         credentials = credentials_in(headers)
+        if in_url != _NONE:
+            credentials = Credentials(credentials.jwt or in_url.jwt, credentials.api_key or in_url.api_key)
+        call.credentials = credentials
         call.principal = self._authenticator.recall(credentials)
         if call.principal is None:
             return self._authenticate(call, credentials)
@@ -73,5 +81,12 @@ class Authenticate:
             call.headers.append(_NO_STORE)
 
 
-def _names_a_credential(query: str) -> bool:
-    return any(name in _IN_URL for name, _ in parse_qsl(query, keep_blank_values=True))
+def _credentials_named(query: str) -> list[str]:
+    return [value for name, value in parse_qsl(query, keep_blank_values=True) if name in _IN_URL]
+
+
+def _credentials_in_url(texts: list[str]) -> Credentials:
+    """The first token and the first key among `texts`, whatever they were called."""
+    found = [credentials_of(text.strip()) for text in texts if text.strip()]
+    jwt = next((one.jwt for one in found if one.jwt is not None), None)
+    return Credentials(jwt, next((one.api_key for one in found if one.api_key is not None), None))

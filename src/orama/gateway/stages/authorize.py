@@ -28,6 +28,8 @@ class Authorize:
             raise Unauthenticated("missing API key", reason="missing_credential")
         if route.scope == CREDENTIAL or _reach(principal.scopes, route.scope):
             return
+        if route.operation.per_resource and _reach_some(principal.scopes, route.scope):
+            return
         text = f"this credential does not have the scope {route.scope!r}"
         if principal.disregarded is not None:
             text += (
@@ -35,6 +37,12 @@ class Authorize:
                 "considered: send one of the two"
             )
         raise PermissionDenied(text, reason="scope_missing")
+
+
+@lru_cache(maxsize=1024)
+def _reach_some(scopes: frozenset[str], wanted: str) -> bool:
+    """Whether a scope is for some resource of `wanted`; for which is known to the service."""
+    return any(covers(":".join(granted.split(":")[:2]), wanted) for granted in scopes)
 
 
 @lru_cache(maxsize=1024)

@@ -306,3 +306,13 @@ async def test_nothing_can_be_published_to_a_pattern(node, owner):
     async with listen(node, owner, "topic=a.%2A") as client:
         await client.send("hello")
         assert await client.recv() == "publish_error"
+
+
+async def test_publish_with_a_key_is_heard_once_however_often_it_is_sent(node, owner):
+    async with listen(node, owner, "topic=once") as client:
+        body = {"topic": "once", "data_base64": b64(b"once")}
+        for _ in range(3):
+            reply = await owner.post("/v1/pubsub/publish", body, headers={"Idempotency-Key": "publish-1"})
+            assert (reply.status_code, reply.json()) == (200, {"status": "ok"})
+        assert await client.data() == b"once"
+        assert await client.quiet(0.05)

@@ -14,7 +14,7 @@ from orama.errors import Code, InvalidArgument
 from orama.gateway.kernel.call import Call
 from orama.gateway.kernel.client_address import address_group
 from orama.gateway.kernel.message import Reply
-from orama.gateway.kernel.operation import RouteClass, operation
+from orama.gateway.kernel.operation import Idempotency, RouteClass, operation
 from orama.gateway.websocket.limits import WebSocketLimits
 from orama.gateway.websocket.topic_conversation import TopicConversation
 from orama.services.limiter import RateLimiter
@@ -43,6 +43,7 @@ class PubSubHandlers:
         route_class=RouteClass.WRITE,
         errors=(*_ALWAYS, Code.TOO_LARGE, Code.STORAGE_FULL),
         max_body_bytes=_MAX_PUBLISH_BYTES,
+        idempotency=Idempotency.RECORDED,
     )
     async def publish(self, call: Call, request: PublishMessage) -> PublishStatus:
         """Send a message to everybody who is subscribed to the topic.

@@ -11,6 +11,7 @@ from orama.gateway.handlers.auth import AuthHandlers
 from orama.gateway.handlers.cache import CacheHandlers
 from orama.gateway.handlers.database import DatabaseHandlers
 from orama.gateway.handlers.migration import MigrationHandlers
+from orama.gateway.handlers.pubsub import PubSubHandlers
 from orama.gateway.handlers.wallet import WalletHandlers
 from orama.gateway.kernel.operation import Idempotency, RouteClass, operations_of
 from support.caller import Caller, signed
@@ -24,6 +25,7 @@ TABLE = [
     *operations_of("migrations", MigrationHandlers),
     *operations_of("cache", CacheHandlers),
     *operations_of("wallets", WalletHandlers),
+    *operations_of("pubsub", PubSubHandlers),
 ]
 KEYED = {one.name: one for one in TABLE if one.idempotency is not None}
 

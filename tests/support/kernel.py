@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import hashlib
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -47,6 +48,14 @@ class Item(msgspec.Struct):
     limit: int = 10
 
 
+class Download(msgspec.Struct):
+    pieces: int
+    fail: int = -1
+    wait: int = -1
+    length: bool = True
+    known: bool = True
+
+
 class ProbeHandlers:
     """Operations that show what the kernel does to a request."""
 
@@ -56,6 +65,8 @@ class ProbeHandlers:
         self.cancelled = False
         self.conversations = 0
         self.abandoned = 0
+        self.pieces_made = 0
+        self.streams_closed = 0
 
     @operation("POST", "/echo", scope=PUBLIC, route_class=RouteClass.WRITE)
     async def echo(self, call: Call, request: Echo) -> Echo:
@@ -92,6 +103,74 @@ class ProbeHandlers:
     async def big(self, call: Call) -> Reply:
         """Sixteen megabytes."""
         return Reply(200, b"x" * (16 << 20), "text/plain", headers=[])
+
+    @operation(
+        "POST", "/upload", scope=PUBLIC, route_class=RouteClass.WRITE, streaming=True, accepts=(("text/plain", str),)
+    )
+    async def upload(self, call: Call) -> dict[str, int | str]:
+        """Count what comes; a first piece of `refuse` is refused, and `wait` waits for the test before going on."""
+        digest, size = hashlib.sha256(), 0
+        assert call.request.stream is not None
+        async for piece in call.request.stream:
+            if piece.startswith(b"refuse"):
+                raise Unprocessable("not this")
+            if piece.startswith(b"wait"):
+                self.started.set()
+                await self.release.wait()
+            digest.update(piece)
+            size += len(piece)
+        return {"size": size, "sha256": digest.hexdigest()}
+
+    @operation(
+        "POST",
+        "/upload/small",
+        scope=PUBLIC,
+        route_class=RouteClass.WRITE,
+        streaming=True,
+        accepts=(("text/plain", str),),
+    )
+    async def upload_small(self, call: Call) -> dict[str, str]:
+        """Give back at most 100 bytes."""
+        assert call.request.stream is not None
+        return {"text": (await call.request.stream.read(100)).decode()}
+
+    @operation(
+        "GET",
+        "/download",
+        scope=PUBLIC,
+        route_class=RouteClass.READ,
+        streaming=True,
+        media_type="text/plain",
+        response=str,
+    )
+    async def download(self, call: Call, request: Download) -> Reply:
+        """A stream of `pieces` of a megabyte, which fails before the one numbered `fail`, or waits for the test."""
+        call.cache("private, max-age=9")
+        size = request.pieces << 20
+        headers = [("x-probe", "1")]
+        if call.request.method == "HEAD":
+            return Reply(200, b"", "text/plain", headers, length=size)
+        if request.pieces == 0 and request.fail < 0:
+            return Reply(304, b"", "text/plain", headers)
+        length = size if request.length else None
+        return Reply(200, b"", "text/plain", headers, self._pieces(request), length=length)
+
+    async def _pieces(self, request: Download) -> AsyncGenerator[bytes]:
+        try:
+            for number in range(request.pieces):
+                if number == request.fail:
+                    raise (
+                        Unprocessable("a failure in the middle")
+                        if request.known
+                        else ZeroDivisionError("a secret detail")
+                    )
+                if number == request.wait:
+                    self.started.set()
+                    await self.release.wait()
+                self.pieces_made += 1
+                yield b"%d" % (number % 10) * (1 << 20)
+        finally:
+            self.streams_closed += 1
 
     @operation("GET", "/fault", scope=PUBLIC, route_class=RouteClass.READ)
     async def fault(self, call: Call) -> Echo:

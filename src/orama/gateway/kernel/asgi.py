@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+import functools
+from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
-from orama.errors import InvalidArgument, OramaError, TooLarge
+from orama.errors import Cancelled, OramaError
+from orama.gateway.kernel.body import BodyStream, Part, too_large
 from orama.gateway.kernel.client_address import ClientAddress
 from orama.gateway.kernel.framing import body_length, read_headers
 from orama.gateway.kernel.limits import HttpLimits
@@ -25,9 +27,13 @@ Send = Callable[[Message], Awaitable[None]]
 _POLICY_VIOLATION = 1008
 _DENIAL = "websocket.http.response"
 
+# Sent at a time: a client that takes less in `HttpLimits.write_stall_s` is cut.
+_SEND_BYTES: Final = 256 * 1024
+# RFC 9110 §8.6 and §15.4.5: no length where there can be no body.
+_WITHOUT_BODY: Final = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 
-class ClientGone(Exception):
-    """The caller hung up in the middle of its body: there is nobody to answer."""
+ABORT: Final = "orama.abort"
+"""The ASGI extension by which a server offers to cut the connection: a function without arguments."""
 
 
 class AsgiDriver:
@@ -63,22 +69,32 @@ class AsgiDriver:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         peer = scope["client"][0] if scope.get("client") else ""
+        head_only = scope["method"] == "HEAD"
         headers: dict[str, str] = {}
         try:
             headers = read_headers(scope["headers"])
-            body_length(headers, "1.1")
+            length = body_length(headers, "1.1")
             request = self._request(scope, headers, peer)
-            request.body = await self._body(request, receive)
-        except ClientGone:
+            route, _ = self._pipeline.router.match(request.method, request.path)
+            if route.operation.accepts:
+                request.stream = BodyStream(functools.partial(_next_part, receive), self._limits, length)
+            else:
+                request.body = await _whole_body(receive, route.max_body_bytes, length)
+        except Cancelled:
             return
         except OramaError as error:
             unread = Request(scope["method"], "?", "", headers, b"", peer, peer)
-            await self._send(send, self._pipeline.refuse(unread, error), head_only=scope["method"] == "HEAD")
+            await self._send(send, self._pipeline.refuse(unread, error), head_only=head_only)
             return
         task = asyncio.current_task()
         assert task is not None
         reply = await self._pipeline.run(request, task.cancel)
-        await self._send(send, reply, head_only=request.method == "HEAD")
+        if request.stream is not None and not request.stream.finished:
+            reply.headers.append(("connection", "close"))  # nobody reads the rest
+        if reply.stream is None:
+            await self._send(send, reply, head_only=head_only)
+        else:
+            await self._send_stream(send, receive, reply, reply.stream, scope)
 
     async def _converse(self, scope: Scope, receive: Receive, send: Send) -> None:
         """A WebSocket: the handshake is a call; the server has seen to it that it is a valid one."""
@@ -126,34 +142,72 @@ class AsgiDriver:
             forwarded=forwarded and not trusted,
         )
 
-    async def _body(self, request: Request, receive: Receive) -> bytes:
-        """The whole body, bounded by the operation's limit."""
-        route, _ = self._pipeline.router.match(request.method, request.path)
-        limit = route.max_body_bytes
-        declared = request.headers.get("content-length", "0")
-        if not declared.isdigit():
-            raise InvalidArgument("Content-Length is not a number", reason="framing")
-        parts: list[bytes] = []
-        size = int(declared)
-        received = 0
-        while size <= limit:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise ClientGone
-            parts.append(message.get("body", b""))
-            received += len(parts[-1])
-            size = max(size, received)
-            if not message.get("more_body", False):
-                return b"".join(parts)
-        raise TooLarge(f"the request body is larger than {limit} bytes", reason="body_too_large")
+    async def _send(self, send: Send, reply: Reply, *, head_only: bool = False, prefix: str = "") -> None:
+        await send(self._start(reply, len(reply.body) if reply.length is None else reply.length, prefix))
+        await send({"type": f"{prefix}http.response.body", "body": b"" if head_only else reply.body})
+
+    async def _send_stream(
+        self, send: Send, receive: Receive, reply: Reply, stream: AsyncGenerator[bytes], scope: Scope
+    ) -> None:
+        """Send a reply as it is made; stop when the caller has gone.
+
+        After a failure in the middle the connection is cut, as the protocol has no other way to say that what was sent
+        is not the whole.
+        """
+        gone = asyncio.ensure_future(_wait_until_gone(receive))
+        try:
+            await send(self._start(reply, reply.length))
+            async for piece in stream:
+                for at in range(0, len(piece), _SEND_BYTES):
+                    await send({"type": "http.response.body", "body": piece[at : at + _SEND_BYTES], "more_body": True})
+                await asyncio.sleep(0)  # to a caller that has gone, sending takes no time
+                if gone.done():
+                    return
+            await send({"type": "http.response.body", "body": b""})
+        except OramaError:
+            abort = scope.get("extensions", {}).get(ABORT)
+            if abort is None:
+                raise  # the server is to cut the connection
+            abort()
+            await gone
+        finally:
+            gone.cancel()
+            await stream.aclose()
 
     def _headers(self, reply: Reply) -> list[tuple[bytes, bytes]]:
         return self._constant + [(name.encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers]
 
-    async def _send(self, send: Send, reply: Reply, *, head_only: bool = False, prefix: str = "") -> None:
+    def _start(self, reply: Reply, length: int | None, prefix: str = "") -> Message:
         headers = self._headers(reply)
-        if reply.status != HTTPStatus.NO_CONTENT:  # RFC 9110 §8.6: no length on 204
+        if reply.status not in _WITHOUT_BODY:
             headers.append((b"content-type", reply.content_type.encode("latin-1")))
-            headers.append((b"content-length", str(len(reply.body)).encode("ascii")))
-        await send({"type": f"{prefix}http.response.start", "status": reply.status, "headers": headers})
-        await send({"type": f"{prefix}http.response.body", "body": b"" if head_only else reply.body})
+            if length is not None:
+                headers.append((b"content-length", str(length).encode("ascii")))
+        return {"type": f"{prefix}http.response.start", "status": reply.status, "headers": headers}
+
+
+async def _next_part(receive: Receive) -> Part:
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise Cancelled("the caller went away")
+    return message.get("body", b""), message.get("more_body", False)
+
+
+async def _whole_body(receive: Receive, max_bytes: int, declared: int | None) -> bytes:
+    """The whole body, bounded by the operation's limit."""
+    parts: list[bytes] = []
+    received, more = 0, True
+    while more:
+        if max(received, declared or 0) > max_bytes:
+            raise too_large(max_bytes)
+        part, more = await _next_part(receive)
+        parts.append(part)
+        received += len(part)
+    if received > max_bytes:
+        raise too_large(max_bytes)
+    return b"".join(parts)
+
+
+async def _wait_until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -54,6 +54,11 @@ class Call:
         self.headers: list[tuple[str, str]] = []
         self.error_code: str | None = None
 
+    def cache(self, directives: str) -> None:
+        """Say how long the reply may be kept, in place of what was said before."""
+        self.headers = [header for header in self.headers if header[0] != "cache-control"]
+        self.headers.append(("cache-control", directives))
+
     @property
     def caller(self) -> Principal:
         """The authenticated caller.

@@ -18,7 +18,9 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from orama.errors import InvalidArgument, OramaError, TooLarge, Unavailable
+from orama.errors import InvalidArgument, OramaError, Unavailable
+from orama.gateway.kernel.asgi import ABORT
+from orama.gateway.kernel.body import too_large
 from orama.gateway.kernel.client_address import ClientAddress
 from orama.gateway.kernel.connections import ConnectionTable
 from orama.gateway.kernel.framing import body_length, read_headers, split_target
@@ -84,6 +86,7 @@ class Http1Protocol(HttpToolsProtocol):
         self._waiting: deque[tuple[Request, bool] | tuple[RequestResponseCycle, Any]] = deque()
         self._task: asyncio.Task[None] | None = None
         self._streaming = False
+        self._running: RequestResponseCycle | None = None
         self._receiving = False
         self._raw_bytes = 0
         self._raw_bytes_at_body = 0
@@ -104,6 +107,7 @@ class Http1Protocol(HttpToolsProtocol):
         self._via_asgi = False
         self._websocket = self._upgrading = False
         self._early = b""
+        self._streamed_bytes = 0
 
     # ── connection ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -132,11 +136,12 @@ class Http1Protocol(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         """Close once every reply that is owed has been written."""
+        if self._streaming and self._running is not None:
+            self._running.keep_alive = False  # what it still receives is not dropped
+            return
         self._closing = True
         if not self._busy():
             self.transport.close()
-        elif self._streaming:
-            self.cycle.keep_alive = False
 
     def pause_writing(self) -> None:
         """Stop reading from a client that does not read."""
@@ -192,7 +197,7 @@ class Http1Protocol(HttpToolsProtocol):
             self._enter("head")
         # `data` may still belong to the request before.
         elif self._raw_bytes > self._raw_limit() + len(data):
-            self._refuse(_too_large(self._body_limit) if self._head_done else _too_many_headers(self._limits))
+            self._refuse(too_large(self._body_limit) if self._head_done else _too_many_headers(self._limits))
             return
         elif self._head_done and self._raw_bytes - self._raw_bytes_at_body > self._limits.max_header_bytes + len(data):
             # No body came for as long: it is one endless trailer or chunk extension, which the parser buffers.
@@ -221,7 +226,7 @@ class Http1Protocol(HttpToolsProtocol):
         head = self._limits.max_header_bytes + self._limits.max_request_line_bytes
         if not self._head_done:
             return head
-        return head + _CHUNKING_OVERHEAD * max(self._body_limit, self._limits.max_body_bytes)
+        return head + _CHUNKING_OVERHEAD * max(self._body_limit, self._limits.max_body_bytes, self._streamed_bytes)
 
     def on_message_begin(self) -> None:
         """A request's first byte."""
@@ -270,7 +275,7 @@ class Http1Protocol(HttpToolsProtocol):
         if length == 0:
             return
         if length is not None and length > self._body_limit:
-            raise _too_large(self._body_limit)
+            raise too_large(self._body_limit)
         if not self._busy():
             if "expect" in headers:
                 self.transport.write(_CONTINUE)
@@ -285,8 +290,11 @@ class Http1Protocol(HttpToolsProtocol):
         self.url = self._target
         self.headers.extend((name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items())
         self.expect_100_continue = "expect" in headers
+        self.scope["extensions"] = {ABORT: cast("Any", self.transport.abort)}
         self.cycle = cast("RequestResponseCycle", None)  # uvicorn's own queue stays empty: `_waiting` keeps the order
         super().on_headers_complete()
+        if (cycle := cast("RequestResponseCycle | None", self.cycle)) is not None:
+            cycle.transport = cast("asyncio.Transport", _CycleTransport(self, cycle))
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         if self._busy():
@@ -297,6 +305,7 @@ class Http1Protocol(HttpToolsProtocol):
 
     def _start_stream(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._streaming = True
+        self._running = cycle
         self._enter("busy")
         super()._start_asgi_task(cycle, app)
 
@@ -308,6 +317,7 @@ class Http1Protocol(HttpToolsProtocol):
         """Part of the body."""
         self._raw_bytes_at_body = self._raw_bytes
         if self._via_asgi:
+            self._streamed_bytes += len(body)
             super().on_body(body)
             return
         if not self._body:
@@ -317,7 +327,7 @@ class Http1Protocol(HttpToolsProtocol):
         else:
             self._body = bytearray(self._body) + body
         if len(self._body) > self._body_limit:
-            raise _too_large(self._body_limit)
+            raise too_large(self._body_limit)
 
     def on_message_complete(self) -> None:
         """A whole request: answer it now, or after those before it."""
@@ -402,7 +412,8 @@ class Http1Protocol(HttpToolsProtocol):
         super().on_response_complete()
         if not self.transport.is_closing():
             self._unset_keepalive_if_required()  # the table's deadlines stand in for uvicorn's timer
-            self._next()
+            if not self._closing:
+                self._next()
 
     def _next(self) -> None:
         """Serve the request whose turn it is, or wait for one."""
@@ -429,10 +440,30 @@ class Http1Protocol(HttpToolsProtocol):
         reply = self._services.pipeline.refuse(request, error)
         self._closing = True
         self._waiting.clear()
-        if self._busy():
+        if self._streaming and self.cycle is self._running and self.cycle.more_body:
+            # It is the rest of a body that is being read: for its reader the caller has gone.
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+            if self.cycle.response_started:
+                self.transport.abort()
+                return
+        elif self._busy():
             return  # the reply to an earlier request is still owed; the connection closes after it
-        self._enter("closing")
         self._write(reply, keep_alive=False, head_only=False)
+        self._linger()
+
+    def close_after(self, cycle: RequestResponseCycle) -> None:
+        """Close once what was written is sent; if the cycle's request is still coming, not before it is told so."""
+        if not cycle.more_body:
+            self.transport.close()
+        elif not self.transport.is_closing():
+            self._closing = True
+            self._waiting.clear()
+            self._linger()
+
+    def _linger(self) -> None:
+        self._enter("closing")
+        self.flow.resume_reading()
         if self.transport.can_write_eof():
             self.transport.write_eof()
         else:
@@ -446,8 +477,18 @@ class Http1Protocol(HttpToolsProtocol):
         )
 
 
-def _too_large(limit: int) -> TooLarge:
-    return TooLarge(f"the request body is larger than {limit} bytes", reason="body_too_large")
+class _CycleTransport:
+    """What an ASGI cycle sees of its connection, which closes when its owner finds it time."""
+
+    def __init__(self, owner: Http1Protocol, cycle: RequestResponseCycle) -> None:
+        self._owner = owner
+        self._cycle = cycle
+        self.write = owner.transport.write
+        self.is_closing = owner.transport.is_closing
+
+    def close(self) -> None:
+        """The cycle wants to close."""
+        self._owner.close_after(self._cycle)
 
 
 def _too_many_headers(limits: HttpLimits) -> InvalidArgument:

@@ -54,7 +54,9 @@ class Operation(msgspec.Struct, frozen=True):
     `idempotency`: None if repeating the operation does no harm. `websocket`: the path is one; `response` is then what
     is said there. `url_credentials`: browsers call it where they cannot set headers, so a credential may stand in the
     query. `per_resource`: a grant for one resource (``pubsub:publish:news``) is enough to reach the service, which
-    holds the resource at hand against it.
+    holds the resource at hand against it. `streaming`: served by way of ASGI, as those must be whose request or reply
+    is a stream. `accepts`: the handler reads the body itself, as it comes (`Request.stream`); its media types, each
+    with what it holds.
     Fields are only ever appended.
     """
 
@@ -79,6 +81,7 @@ class Operation(msgspec.Struct, frozen=True):
     websocket: bool = False
     url_credentials: bool = False
     per_resource: bool = False
+    accepts: tuple[tuple[str, Any], ...] = ()
 
     @property
     def group(self) -> str:
@@ -105,6 +108,7 @@ def operation(
     websocket: bool = False,
     url_credentials: bool = False,
     per_resource: bool = False,
+    accepts: tuple[tuple[str, Any], ...] = (),
 ) -> Callable[[_F], _F]:
     """Declare the method below as an operation; `also` lists further paths that existing clients use.
 
@@ -130,6 +134,7 @@ def operation(
             "websocket": websocket,
             "url_credentials": url_credentials,
             "per_resource": per_resource,
+            "accepts": accepts,
         }
         return handler
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+import math
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from http import HTTPStatus
 from typing import Any, Protocol
 
@@ -11,6 +12,7 @@ import msgspec
 
 from orama.contracts.clock import Clock
 from orama.errors import Cancelled, Code, Deadline, Internal, OramaError
+from orama.gateway.kernel.body import BodyStream
 from orama.gateway.kernel.call import Call
 from orama.gateway.kernel.in_flight import Cancel, InFlight
 from orama.gateway.kernel.message import Reply, Request
@@ -85,8 +87,14 @@ class Pipeline:
         call = Call(request, started, self.router.unknown)
         call.deadline = started + self._request_timeout_s
         self._in_flight.enter(call, cancel)
+        streaming = False
+        if request.stream is not None:
+            self._watch(request.stream, call)
         try:
             reply = await self._answer(call)
+            if reply.stream is not None:
+                await self._begin_stream(call, reply)
+                streaming = True
         except OramaError as error:
             reply = self._error_reply(call, error)
         except asyncio.CancelledError:
@@ -100,8 +108,10 @@ class Pipeline:
         except Exception as fault:  # noqa: BLE001  the last net: whatever a handler lets through is our fault, logged whole
             reply = self._error_reply(call, Internal("internal error"), fault)
         finally:
-            self._in_flight.leave(call)
-        self._finish(call, reply)
+            if not streaming:
+                self._in_flight.leave(call)
+        if not streaming:
+            self._finish(call, reply)
         return reply
 
     def refuse(self, request: Request, error: OramaError) -> Reply:
@@ -147,6 +157,71 @@ class Pipeline:
         else:
             socket.close(NORMAL)
 
+    def _watch(self, body: BodyStream, call: Call) -> None:
+        """Let the call's deadline rest while its client is waited for."""
+
+        def rest() -> None:
+            call.deadline = math.inf
+
+        def go_on() -> None:
+            call.deadline = self._monotonic() + self._request_timeout_s
+
+        body.on_wait, body.on_arrival = rest, go_on
+
+    async def _begin_stream(self, call: Call, reply: Reply) -> None:
+        """Make the first piece, so that a failure up to here is still an error reply."""
+        pieces = reply.stream
+        assert pieces is not None
+        assert call.route.operation.streaming, f"{call.route.name} streams its reply and does not say so"
+        try:
+            first = await anext(pieces, None)
+        except BaseException:
+            await pieces.aclose()
+            raise
+        reply.headers.extend(call.headers)
+        reply.stream = self._stream(call, reply, first, pieces)
+        await anext(reply.stream)  # a generator that was never begun would not notice that it is closed
+
+    async def _stream(
+        self, call: Call, reply: Reply, piece: bytes | None, pieces: AsyncGenerator[bytes]
+    ) -> AsyncGenerator[bytes]:
+        """The pieces of a reply; the first, empty one says that it has begun. The call ends with it.
+
+        The call's deadline counts while a piece is made, not while the client takes it: that is the driver's business.
+        """
+        failure: OramaError | None = Cancelled("the caller went away")
+        fault: BaseException | None = None
+        call.deadline = math.inf
+        try:
+            yield b""
+            while piece is not None:
+                reply.sent_bytes += len(piece)
+                yield piece
+                call.deadline = self._monotonic() + self._request_timeout_s
+                piece = await anext(pieces, None)
+                call.deadline = math.inf
+            failure = None
+        except OramaError as error:
+            failure = error
+            raise
+        except asyncio.CancelledError:
+            if not call.expired:
+                raise
+            if (task := asyncio.current_task()) is not None:
+                task.uncancel()
+            failure = _deadline_error(call, self._request_timeout_s)
+            raise failure from None
+        except Exception as error:
+            failure, fault = Internal("internal error"), error
+            raise failure from error
+        finally:
+            self._in_flight.leave(call)
+            if failure is not None:
+                call.error_code = failure.code.label
+                self._note(call, failure, fault)
+            self._observe(call, reply)
+            await pieces.aclose()
+
     def _error_reply(self, call: Call, error: OramaError, fault: BaseException | None = None) -> Reply:
         call.error_code = error.code.label
         self._note(call, error, fault)
@@ -162,6 +237,9 @@ class Pipeline:
 
     def _finish(self, call: Call, reply: Reply) -> None:
         reply.headers.extend(call.headers)
+        self._observe(call, reply)
+
+    def _observe(self, call: Call, reply: Reply) -> None:
         duration_s = self._monotonic() - call.started
         for observer in self._observers:
             observer.finished(call, reply, duration_s)

@@ -79,7 +79,7 @@ class AccessLog:
             request.path[:256],
             call.route.name,
             reply.status,
-            len(reply.body),
+            len(reply.body) + reply.sent_bytes,
             int(duration_s * 1_000_000) / 1000,
             request.client,
             None if principal is None else principal.namespace,

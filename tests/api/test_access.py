@@ -12,6 +12,7 @@ from orama.domain.namespace import Namespace
 from orama.gateway.handlers.auth import AuthHandlers
 from orama.gateway.handlers.cache import CacheHandlers
 from orama.gateway.handlers.database import DatabaseHandlers
+from orama.gateway.handlers.login import LoginHandlers
 from orama.gateway.handlers.migration import MigrationHandlers
 from orama.gateway.handlers.pubsub import PubSubHandlers
 from orama.gateway.handlers.system import SystemHandlers
@@ -27,6 +28,7 @@ TABLE = [
     *operations_of("system", SystemHandlers),
     *operations_of("auth", AuthHandlers),
     *operations_of("wallets", WalletHandlers),
+    *operations_of("login", LoginHandlers),
     *operations_of("database", DatabaseHandlers),
     *operations_of("migrations", MigrationHandlers),
     *operations_of("cache", CacheHandlers),
@@ -121,7 +123,7 @@ async def test_public_operations_are_these_and_no_others():
         *("system.health", "system.health.1", "system.ready", "system.status", "system.status.1", "system.version"),
         *("system.metrics", "system.openapi", "auth.jwks", "auth.jwks.1"),
         *("auth.challenge", "auth.verify", "auth.api_key", "auth.simple_key", "auth.register"),
-        *("auth.refresh", "auth.logout"),
+        *("auth.refresh", "auth.logout", "login.page", "login.finish", "login.exchange"),
     }
 
 

@@ -15,6 +15,7 @@ import pytest_asyncio
 from orama.gateway.handlers.auth import AuthHandlers
 from orama.gateway.handlers.cache import CacheHandlers
 from orama.gateway.handlers.database import DatabaseHandlers
+from orama.gateway.handlers.login import LoginHandlers
 from orama.gateway.handlers.pubsub import PubSubHandlers
 from orama.gateway.handlers.system import SystemHandlers
 from orama.gateway.handlers.wallet import WalletHandlers
@@ -28,6 +29,7 @@ TABLE = [
     *operations_of("system", SystemHandlers),
     *operations_of("auth", AuthHandlers),
     *operations_of("wallets", WalletHandlers),
+    *operations_of("login", LoginHandlers),
     *operations_of("database", DatabaseHandlers),
     *operations_of("cache", CacheHandlers),
     *operations_of("pubsub", PubSubHandlers),
@@ -195,7 +197,9 @@ async def test_odd_credentials_are_401_or_ignored(node, name):
             headers = {header.encode(): value}
             if one.websocket:
                 continue  # held against raw bytes where WebSockets are tested
-            reply = await node.client.request(one.method, one.path, json=await example(node, name), headers=headers)
+            fields = await example(node, name)
+            sent = {"params": fields} if one.method == "GET" else {"json": fields}
+            reply = await node.client.request(one.method, one.path, headers=headers, **sent)
             expected = {one.status} if one.scope == "public" else {401}
             assert reply.status_code in expected, (header, value, reply.text)
             assert reply.status_code < 400 or value.decode("latin-1") not in reply.text or len(value) < 4

@@ -10,6 +10,7 @@ import pytest
 from orama.gateway.handlers.auth import AuthHandlers
 from orama.gateway.handlers.cache import CacheHandlers
 from orama.gateway.handlers.database import DatabaseHandlers
+from orama.gateway.handlers.login import LoginHandlers
 from orama.gateway.handlers.migration import MigrationHandlers
 from orama.gateway.handlers.pubsub import PubSubHandlers
 from orama.gateway.handlers.wallet import WalletHandlers
@@ -26,6 +27,7 @@ TABLE = [
     *operations_of("cache", CacheHandlers),
     *operations_of("wallets", WalletHandlers),
     *operations_of("pubsub", PubSubHandlers),
+    *operations_of("login", LoginHandlers),
 ]
 KEYED = {one.name: one for one in TABLE if one.idempotency is not None}
 
@@ -33,6 +35,7 @@ HARMLESS = {
     "auth.token": "changes nothing: it signs a token",
     "auth.refresh": "the token is the key: for a moment it gives the same successor, and then its reuse is a theft",
     "auth.logout": "what has ended, ends no more",
+    "login.page": "changes nothing: it is a page",
     "migrations.apply": "what is applied, is not applied again",
 }
 """Writes that take no key, and why."""
@@ -67,7 +70,7 @@ async def test_every_write_takes_a_key_or_can_be_repeated_without_harm():
     assert writes - set(KEYED) == set(HARMLESS)
     assert not set(KEYED) - writes
     groups = {one.group for one in KEYED.values() if one.idempotency is Idempotency.ATOMIC}
-    assert groups == {"auth", "database", "wallets"}
+    assert groups == {"auth", "database", "wallets", "login"}
 
 
 async def test_these_are_all_operations_that_the_node_has(node):
@@ -307,6 +310,19 @@ async def test_sign_in_whose_reply_was_lost_is_not_lost(node):
     assert refused["reason"] == "challenge_unknown_or_used", "without its key a signature is good once"
     for other in (key(), {"Idempotency-Key": headers["Idempotency-Key"] + "x"}):
         assert (await Caller(node.client).post("/v1/auth/verify", body, headers=other)).status_code == 401
+
+
+async def test_code_whose_exchange_is_repeated_with_its_key_is_no_theft(node):
+    anonymous, headers = Caller(node.client), key()
+    body = await example(node, "login.exchange")
+    replies = await asyncio.gather(
+        *(anonymous.post("/v1/auth/login/exchange", body, headers=headers) for _ in range(10))
+    )
+    assert {reply.status_code for reply in replies} == {200}
+    caller = Caller.with_key(node.client, replies[0].json()["api_key"])
+    assert (await caller.get("/v1/auth/whoami")).status_code == 200
+    assert (await anonymous.refused("/v1/auth/login/exchange", body, 401))["reason"] == "code_reused"
+    assert (await caller.get("/v1/auth/whoami")).status_code == 401
 
 
 async def test_callers_without_a_credential_do_not_meet_each_others_keys(node):

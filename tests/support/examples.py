@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import itertools
 from typing import Any
 
@@ -26,6 +28,7 @@ FIXED: dict[str, dict[str, Any] | None] = {
     "auth.token": None,
     "auth.whoami": None,
     "wallets.list": None,
+    "login.page": {"callback": "http://127.0.0.1:51234/callback", "namespace": "demo", "state": "s"},
     "database.query": {"sql": "SELECT * FROM notes WHERE id = ?", "args": [1]},
     "database.exec": {"sql": "INSERT INTO notes (text) VALUES (?)", "args": ["more"]},
     "database.find": {"table": "notes", "criteria": {"id": 1}},
@@ -63,6 +66,8 @@ FRESH = {
     "auth.logout",
     "wallets.link",
     "wallets.unlink",
+    "login.finish",
+    "login.exchange",
 }
 
 # What only a wallet may ask for, with the access token of its sign-in.
@@ -89,10 +94,28 @@ async def example(running: RunningNode, name: str, caller: Caller | None = None)
             return {"wallet": wallet.address, "namespace": namespace}
         case "wallets.link" | "wallets.unlink":
             return await _for_account(caller, wallet, unlink=name == "wallets.unlink")
+        case "login.finish" | "login.exchange":
+            return await _login(client, wallet, namespace, exchange=name == "login.exchange")
         case "auth.refresh" | "auth.logout":
             return {"refresh_token": (await sign_in(client, wallet, namespace))["refresh_token"]}
         case _:
             return await signed(client, wallet, namespace)
+
+
+async def _login(client: Any, wallet: Wallet, namespace: str, *, exchange: bool) -> dict[str, Any]:
+    """The body that finishes a login, or that exchanges the code of a finished one."""
+    verifier, callback = f"{namespace:v<43}", "http://127.0.0.1:51234/callback"
+    digest = hashlib.sha256(verifier.encode()).digest()
+    asked = {
+        "callback": callback,
+        "code_challenge": base64.urlsafe_b64encode(digest).rstrip(b"=").decode(),
+        "code_challenge_method": "S256",
+    }
+    body = await signed(client, wallet, namespace, "login_page", **asked)
+    if not exchange:
+        return body
+    redirect = (await Caller(client).ok("/v1/auth/login", body))["redirect"]
+    return {"code": redirect.rpartition("code=")[2], "code_verifier": verifier, "callback": callback}
 
 
 async def _for_account(caller: Caller | None, wallet: Wallet, *, unlink: bool) -> dict[str, Any]:

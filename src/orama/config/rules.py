@@ -9,6 +9,7 @@ from typing import Any, Final, cast
 
 from orama.config.fault import Fault, describe
 from orama.config.model import Config
+from orama.domain.callback import is_callback_rule
 from orama.domain.namespace import parse_namespace
 from orama.errors import InvalidArgument
 
@@ -83,6 +84,10 @@ _TEXT_RULES: Final[dict[str, tuple[Callable[[str], object], str]]] = {
     "auth.allowed_domains": (_is_host_and_port, "a host, with its port if unusual, without scheme or path"),
     "auth.audience": (str.strip, "a text that is not blank"),
     "auth.default_namespace": (_is_namespace, "a namespace: 1 to 64 letters, digits, '_' or '-'"),
+    "auth.login_callbacks": (
+        is_callback_rule,
+        "a URL such as https://app.example/auth/, with the host in lower case and without query or fragment",
+    ),
     "auth.issuer": (str.strip, "a text that is not blank"),
     "auth.open_namespaces": (_is_namespace, "a namespace: 1 to 64 letters, digits, '_' or '-'"),
     "metrics.networks": _NETWORK,

@@ -15,10 +15,17 @@ class Use(Enum):
     API_KEY = "create an API key for"
     REGISTER = "register an application in"
     LINK = "link this wallet to"
+    LOGIN = "sign in through the login page to"
 
 
 LINK: Final = "link"
 """The purpose of a challenge by which a wallet agrees to act for an account."""
+
+LOGIN_PAGE: Final = "login_page"
+"""The purpose of a challenge that the login page exchanges for a one-time code."""
+
+KEY_GENERATION: Final = "api_key_generation"
+"""The purpose of a challenge for an API key, as the Go gateway's login page calls it."""
 
 _USES: Final[dict[str, tuple[Use, ...]]] = {
     # Clients that name no purpose present the signature wherever they need it; the text says so.
@@ -26,9 +33,10 @@ _USES: Final[dict[str, tuple[Use, ...]]] = {
     # The TypeScript client sends this one before both of the calls that it knows.
     "authentication": (Use.VERIFY, Use.API_KEY),
     "api_key": (Use.API_KEY,),
-    "api_key_generation": (Use.API_KEY,),
+    KEY_GENERATION: (Use.API_KEY,),
     "register": (Use.REGISTER,),
     LINK: (Use.LINK,),
+    LOGIN_PAGE: (Use.LOGIN,),
 }
 
 

@@ -25,6 +25,7 @@ from orama.domain.sql import SlowStatement
 from orama.gateway.handlers.auth import AuthHandlers
 from orama.gateway.handlers.cache import CacheHandlers
 from orama.gateway.handlers.database import DatabaseHandlers
+from orama.gateway.handlers.login import LoginHandlers
 from orama.gateway.handlers.migration import MigrationHandlers
 from orama.gateway.handlers.pubsub import PubSubHandlers
 from orama.gateway.handlers.system import SystemHandlers
@@ -148,6 +149,7 @@ async def assemble(config: Config, data: DataDirectory, stack: AsyncExitStack, c
         ),
         *operations_of("auth", AuthHandlers(auth)),
         *operations_of("wallets", WalletHandlers(auth)),
+        *operations_of("login", LoginHandlers(auth)),
         *operations_of("database", DatabaseHandlers(database_service)),
         *operations_of("migrations", MigrationHandlers(MigrationService(database, config.database.limits, clock))),
         *operations_of("cache", CacheHandlers(cache_service)),

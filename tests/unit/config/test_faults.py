@@ -51,6 +51,8 @@ FILE = [
     ("server: {cors_origins: [1]}", "server.cors_origins", "found a list; expected a list of texts"),
     ("server: {cors_origins: ['*', 'https://a.example']}", "server.cors_origins", "'*' beside other origins"),
     ("server: {cors_origins: ['https://a.example/path']}", "server.cors_origins", "without a path"),
+    ("auth: {login_callbacks: ['http://app.example/']}", "auth.login_callbacks", "a URL such as https://app.example/auth/"),
+    ("auth: {login_callbacks: ['https://app.example/?x']}", "auth.login_callbacks", "without query or fragment"),
     ("server: {cors_origins: [a.example]}", "server.cors_origins", "an origin such as https://app.example"),
     ("server: {trusted_proxies: [10.0.0.1/8]}", "server.trusted_proxies", "a network such as 10.0.0.0/8"),
     ("metrics: {networks: [localhost]}", "metrics.networks", "'localhost'", "a network"),

@@ -15,6 +15,7 @@ from orama.services.auth.decision import Decisions
 from orama.services.auth.family import Families
 from orama.services.auth.keyring import Keyring
 from orama.services.auth.linking import Linking
+from orama.services.auth.login import Logins
 from orama.services.auth.namespace import Namespaces
 from orama.services.auth.session import Sessions
 from orama.services.auth.settings import AuthSettings
@@ -30,6 +31,7 @@ class Auth(msgspec.Struct, frozen=True):
     authenticator: Authenticator
     sign_in: SignIn
     linking: Linking
+    logins: Logins
     sessions: Sessions
     api_keys: ApiKeys
     namespaces: Namespaces
@@ -67,15 +69,17 @@ async def open_auth(*, database: Database, clock: Clock, root_secret: bytes, set
         api_keys=api_keys,
         access_tokens=access_tokens,
     )
+    logins = Logins(database, clock, settings, accounts=accounts, families=families, sign_in=sign_in)
     return Auth(
         settings=settings,
         authenticator=Authenticator(decisions, access_tokens, api_keys, families, settings),
         sign_in=sign_in,
         linking=Linking(database, clock, settings, accounts=accounts, challenges=challenges, decisions=decisions),
+        logins=logins,
         sessions=Sessions(families, api_keys, access_tokens),
         api_keys=api_keys,
         namespaces=namespaces,
         signing_keys=signing_keys,
         decisions=decisions,
-        sweeps=(challenges.sweep(), *families.sweeps(), api_keys.sweep(), signing_keys.sweep()),
+        sweeps=(challenges.sweep(), logins.sweep(), *families.sweeps(), api_keys.sweep(), signing_keys.sweep()),
     )

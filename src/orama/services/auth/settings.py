@@ -43,6 +43,12 @@ class AuthSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     max_live_challenges: int = 10
     """Per wallet and client address."""
 
+    login_callbacks: tuple[str, ...] = ()
+    """URLs (https) that the login page may hand a sign-in to, beside those on the caller's own computer. One that ends
+    in `/` admits everything below it, any other itself alone."""
+    login_code_s: int = 60
+    """How long a one-time code of the login page may be exchanged."""
+
     default_namespace: Namespace = Namespace("default")
     """The namespace of requests to sign in that name none."""
     open_namespaces: tuple[Namespace, ...] = ()

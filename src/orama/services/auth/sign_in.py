@@ -49,7 +49,9 @@ class SignedIn(msgspec.Struct, frozen=True):
     api_key: ApiKey
 
 
-class _Opened(msgspec.Struct, frozen=True):
+class Opened(msgspec.Struct, frozen=True):
+    """A family that has been opened, with its first refresh token and its key."""
+
     rotated: Rotated
     key: ApiKey
 
@@ -79,7 +81,7 @@ class Signer(msgspec.Struct, frozen=True):
 
 
 _T = TypeVar("_T")
-_Plan: TypeAlias = Callable[[Signer, Namespace], Awaitable[tuple[_T, list[Statement]]]]
+Plan: TypeAlias = Callable[[Signer, Namespace], Awaitable[tuple[_T, list[Statement]]]]
 
 
 class SignIn:
@@ -145,7 +147,10 @@ class SignIn:
             PermissionDenied: the namespace is another's, or the wallet was unlinked from its account.
             Conflict: the account has claimed as many namespaces as it may.
         """
-        opened = await self._redeem(signed, Use.VERIFY, self._open_family, _Opened, attempt)
+        return await self.signed_in(await self.redeem(signed, Use.VERIFY, self.open_family, Opened, attempt))
+
+    async def signed_in(self, opened: Opened) -> SignedIn:
+        """The credentials of a family that has been opened, with its first access token."""
         family = opened.rotated.family
         token = await self._access_tokens.issue(family.wallet, family.namespace, family.id)
         return SignedIn(token, opened.rotated.refresh_token, opened.key)
@@ -157,7 +162,7 @@ class SignIn:
             Unauthenticated, PermissionDenied: as `verify`.
             Conflict: as `verify`, or the account has as many keys as it may.
         """
-        return await self._redeem(signed, Use.API_KEY, self._create_key, IssuedKey, attempt)
+        return await self.redeem(signed, Use.API_KEY, self._create_key, IssuedKey, attempt)
 
     async def register(self, signed: SignedChallenge, name: str, *, attempt: Attempt | None = None) -> App:
         """Record an application of the wallet's in the namespace.
@@ -174,7 +179,7 @@ class SignIn:
             sql = "INSERT INTO apps (id, namespace, name, wallet, created_at) VALUES (?, ?, ?, ?, ?)"
             return app, [Statement(sql, row)]
 
-        return await self._redeem(signed, Use.REGISTER, create, App, attempt)
+        return await self.redeem(signed, Use.REGISTER, create, App, attempt)
 
     async def create_unclaimed_key(self, wallet: str, namespace: str, *, attempt: Attempt | None = None) -> IssuedKey:
         """A key without any proof, in development only, for a namespace that nobody has.
@@ -198,13 +203,16 @@ class SignIn:
                 f"the namespace {key.namespace!r} has an owner: sign in with a wallet", reason="namespace_claimed"
             ) from error
 
-    async def _redeem(
-        self, signed: SignedChallenge, use: Use, plan: _Plan[_T], kind: type[_T], attempt: Attempt | None
+    async def redeem(
+        self, signed: SignedChallenge, use: Use, plan: Plan[_T], kind: type[_T], attempt: Attempt | None
     ) -> _T:
-        """Use the challenge up, admit the wallet's account and carry `plan` out: all of it or nothing."""
+        """Use the challenge up, admit the wallet's account and carry `plan` out: all of it or nothing.
+
+        Returns what `plan` did, or what it did in an earlier attempt.
+        """
         return await once(attempt, kind, lambda: self._redeem_now(signed, use, plan, attempt))
 
-    async def _redeem_now(self, signed: SignedChallenge, use: Use, plan: _Plan[_T], attempt: Attempt | None) -> _T:
+    async def _redeem_now(self, signed: SignedChallenge, use: Use, plan: Plan[_T], attempt: Attempt | None) -> _T:
         """What is read beforehand makes for good messages; what is true is decided by the conditions in the batch."""
         wallet, namespace = parse_signer(signed), self._namespace(signed.namespace)
         for _ in range(_ATTEMPTS):
@@ -219,13 +227,14 @@ class SignIn:
                 continue  # The world changed between reading and writing: look again.
         raise Unavailable("the namespace is being changed elsewhere; try again", retry_after_s=1)
 
-    async def _open_family(self, signer: Signer, namespace: Namespace) -> tuple[_Opened, list[Statement]]:
+    async def open_family(self, signer: Signer, namespace: Namespace) -> tuple[Opened, list[Statement]]:
+        """A new family of the signer's account with its first refresh token and its key, and what makes it so."""
         opened, statements = self._families.opening(signer.account, namespace)
         key, creation = self._api_keys.creation_for_family(signer.account, namespace, opened.family.id)
         if signer.wallet.subject != signer.account:
             note = "UPDATE families SET signer = ? WHERE id = ?"
             statements.append(Statement(note, (signer.wallet.subject, opened.family.id), expect_rows=1))
-        return _Opened(opened, key), [*statements, creation]
+        return Opened(opened, key), [*statements, creation]
 
     async def _create_key(self, signer: Signer, namespace: Namespace) -> tuple[IssuedKey, list[Statement]]:
         key, creation = await self._api_keys.creation_for_member(signer.account, namespace, "signed")

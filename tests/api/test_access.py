@@ -121,7 +121,7 @@ async def test_every_operation_of_the_node_is_in_this_matrix(node):
 async def test_public_operations_are_these_and_no_others():
     assert set(PUBLIC_ONES) == {
         *("system.health", "system.health.1", "system.ready", "system.status", "system.status.1", "system.version"),
-        *("system.metrics", "system.openapi", "auth.jwks", "auth.jwks.1"),
+        *("system.root", "system.docs", "system.metrics", "system.openapi", "auth.jwks", "auth.jwks.1"),
         *("auth.challenge", "auth.verify", "auth.api_key", "auth.simple_key", "auth.register"),
         *("auth.refresh", "auth.logout", "login.page", "login.finish", "login.exchange"),
     }

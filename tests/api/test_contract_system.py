@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from datetime import datetime
 
@@ -85,6 +87,30 @@ async def test_every_reply_can_be_read_by_a_browser_also_an_error(anonymous, own
 
 async def test_unknown_path_is_404_in_the_one_error_form(anonymous, owner):
     for caller in (anonymous, owner):
-        for path in ("/nowhere", "/v1", "/v1/rqlite", "/v1/rqlite/nothing", "//health", "/health/"):
+        for path in ("/nowhere", "/v1", "/v1/rqlite", "/v1/rqlite/nothing", "/v1//health", "/health/"):
             reply = await caller.get(path)
             assert (reply.status_code, reply.json()["code"]) == (404, "NOT_FOUND"), path
+
+
+async def test_root_says_where_to_read_on_and_leads_browsers_there(node):
+    reply = await node.client.get("/")
+    assert (reply.status_code, reply.headers["location"]) == (303, "/docs")
+    links = reply.json()
+    assert links["name"] == "Orama"
+    for name in ("docs", "openapi", "status"):
+        assert (await node.client.get(links[name])).status_code == 200
+
+
+async def test_page_of_the_documentation_runs_its_own_script_and_nothing_else(node):
+    reply = await node.client.get("/docs")
+    assert reply.headers["content-type"] == "text/html; charset=utf-8"
+    policy = dict(part.strip().split(" ", 1) for part in reply.headers["content-security-policy"].split(";"))
+    (script,) = re.findall(r"<script>(.*?)</script>", reply.text, re.DOTALL)
+    (style,) = re.findall(r"<style>(.*?)</style>", reply.text, re.DOTALL)
+    for name, text in (("script-src", script), ("style-src", style)):
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert policy[name] == f"'sha256-{digest}'"
+    assert policy["default-src"] == policy["form-action"] == policy["frame-ancestors"] == "'none'"
+    assert policy["connect-src"] == "'self'"
+    assert not re.search("https?://", reply.text), "it names no other place"
+    assert "innerHTML" not in script

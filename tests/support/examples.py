@@ -15,6 +15,8 @@ MIGRATIONS = [{"version": 1, "name": "first", "sql": "CREATE TABLE migrated (id 
 
 # Bodies that are the same every time; None where there is none. They suit a namespace that `prepare` has filled.
 FIXED: dict[str, dict[str, Any] | None] = {
+    "system.root": None,
+    "system.docs": None,
     "system.health": None,
     "system.health.1": None,
     "system.ready": None,

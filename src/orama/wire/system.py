@@ -5,6 +5,16 @@ from __future__ import annotations
 import msgspec
 
 
+class Welcome(msgspec.Struct):
+    """What runs here, and the paths to read on."""
+
+    name: str
+    version: str
+    docs: str = "/docs"
+    openapi: str = "/v1/openapi.json"
+    status: str = "/v1/status"
+
+
 class Server(msgspec.Struct):
     """`started_at` is RFC 3339, `uptime` a duration as in ``1h2m3.4s``."""
 

@@ -14,9 +14,10 @@ from orama.gateway.kernel.call import Call
 from orama.gateway.kernel.client_address import Network, within
 from orama.gateway.kernel.message import Reply
 from orama.gateway.kernel.operation import PUBLIC, RouteClass, operation
+from orama.gateway.pages.page import Page
 from orama.services.health import HealthService
 from orama.telemetry.metrics import CONTENT_TYPE
-from orama.wire.system import Health, NetworkStatus, Readiness, Server, ServiceStatus, Status, Version
+from orama.wire.system import Health, NetworkStatus, Readiness, Server, ServiceStatus, Status, Version, Welcome
 
 
 class SystemHandlers:
@@ -42,7 +43,19 @@ class SystemHandlers:
         self._openapi = openapi
         self._node_id = node_id
         self._version = version
+        self._docs = Page("docs")
         self._encoded: dict[str, tuple[int, bytes]] = {}
+
+    @operation("GET", "/", scope=PUBLIC, route_class=RouteClass.SYSTEM, status=303, response=Welcome)
+    async def root(self, _call: Call) -> Reply:
+        """What runs here, and where to read on; browsers go to the documentation."""
+        welcome = Welcome("Orama", self._version)
+        return Reply(303, msgspec.json.encode(welcome), headers=[("location", welcome.docs)])
+
+    @operation("GET", "/docs", scope=PUBLIC, route_class=RouteClass.SYSTEM, media_type="text/html", response=str)
+    async def docs(self, _call: Call) -> Reply:
+        """A page that shows every operation and lets one try it. It loads nothing from elsewhere."""
+        return self._docs.reply(None)
 
     @operation(
         "GET",

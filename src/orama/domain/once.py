@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from orama.domain.sql import Result, Statement, Value
+from orama.errors import Conflict
 
 
 class Once(msgspec.Struct, frozen=True):
@@ -86,6 +87,14 @@ def remove_expired(now: int, max_rows: int) -> Statement:
         "DELETE FROM _orama_idempotency WHERE key IN (SELECT key FROM _orama_idempotency WHERE expires_at <= ? LIMIT ?)"
     )
     return Statement(sql, (now, max_rows), privileged=True)
+
+
+def key_reused() -> Conflict:
+    """The refusal of a key that stands for another request."""
+    return Conflict(
+        "this Idempotency-Key was used for another request: take a new key for each request",
+        reason="idempotency_key_reused",
+    )
 
 
 NEXT_EXPIRY: Final = Statement("SELECT min(expires_at) FROM _orama_idempotency", privileged=True)

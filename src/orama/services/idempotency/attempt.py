@@ -9,7 +9,7 @@ import msgspec
 
 from orama.contracts.database import Database
 from orama.domain.namespace import PLATFORM, Namespace
-from orama.domain.once import Executed, Once, find
+from orama.domain.once import Executed, Once, find, key_reused
 from orama.domain.sql import Consistency, Result, Statement
 from orama.errors import Conflict, Internal, OramaError
 from orama.services.auth.keyring import Sealer
@@ -37,7 +37,7 @@ class Attempt:
         """As `contracts.Database.execute`; a repeat gets the results of the first time, with their rows if `keep_rows`.
 
         Raises:
-            Conflict: the key stands for another request, or the results were too long to be kept.
+            Conflict: the key stands for another request, or the results were not kept.
         """
         await self._spaces.note(namespace)
         executed = await self._execute(namespace, batch, msgspec.structs.replace(self._once, keep_rows=keep_rows))
@@ -52,7 +52,7 @@ class Attempt:
         they are: `batch` returns no secrets.
 
         Raises:
-            Conflict: the key stands for another request, or the outcome was too long to be kept.
+            Conflict: the key stands for another request, or the outcome was not kept.
         """
         sealed = self._sealer.seal(msgspec.msgpack.encode(outcome), self._context)
         kept = sealed if len(sealed) <= self._once.max_kept_bytes else None
@@ -65,7 +65,7 @@ class Attempt:
         """The outcome, of type `kind`, if the request took effect in the platform's tables before.
 
         Raises:
-            Conflict: the key stands for another request, or the outcome was too long to be kept.
+            Conflict: the key stands for another request, or the outcome was not kept.
         """
         statement = find(self._once.key, self._once.now)
         rows = (await self._database.query(PLATFORM, statement, consistency=Consistency.LINEARIZABLE)).rows
@@ -87,7 +87,10 @@ class Attempt:
     def _outcome(self, note: bytes | None, kind: type[T]) -> T:
         if note is None:
             raise reply_not_kept()
-        return msgspec.msgpack.decode(self._sealer.unseal(note, self._context), type=kind)
+        try:
+            return msgspec.msgpack.decode(self._sealer.unseal(note, self._context), type=kind)
+        except msgspec.MsgspecError as error:  # Another version of this program kept it in another form.
+            raise reply_not_kept() from error
 
     @property
     def _context(self) -> str:
@@ -129,17 +132,10 @@ async def carry_out_unseen(database: Database, batch: Sequence[Statement], attem
     return await database.execute(PLATFORM, batch) if attempt is None else (await attempt.carry_out(batch, True))[1]
 
 
-def key_reused() -> Conflict:
-    """The key stands for something else."""
-    return Conflict(
-        "this Idempotency-Key was used for another request: take a new key for each request",
-        reason="idempotency_key_reused",
-    )
-
-
 def reply_not_kept() -> Conflict:
     """The request took effect, and nobody can say any more what it was answered."""
     return Conflict(
-        "the request took effect when it was sent first, and its reply was too long to be kept: read what it changed",
+        "the request took effect when it was sent first, but its reply was not kept, mostly because it was too long: read "
+        "what it changed",
         reason="idempotency_reply_not_kept",
     )

@@ -118,6 +118,19 @@ async def test_outcome_too_long_to_be_kept_is_not_made_up(gateway_of, caller, da
     assert await made(database) == 1
 
 
+class Renamed(msgspec.Struct, frozen=True):
+    """The same outcome as another version of the program knows it."""
+
+    words: str
+
+
+async def test_outcome_that_another_version_kept_is_not_made_up(idempotency, caller):
+    await attempt(idempotency, caller).carry_out([MAKE], Secret("a"))
+    with pytest.raises(Conflict) as refusal:
+        await attempt(idempotency, caller).recall(Renamed)
+    assert refusal.value.reason == "idempotency_reply_not_kept"
+
+
 async def test_batch_that_fails_may_be_tried_again_in_the_same_attempt(database, idempotency, caller):
     one = attempt(idempotency, caller)
     for _ in range(2):

@@ -8,9 +8,8 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from orama.backends.database.sqlite.session import Interrupt, Session
-from orama.domain.once import CREATE, Executed, Once, find, keep
+from orama.domain.once import CREATE, Executed, Once, find, keep, key_reused
 from orama.domain.sql import Result, Rows
-from orama.errors import Conflict
 
 _KeptRows: TypeAlias = tuple[tuple[str, ...], tuple[str | None, ...], list[tuple[Any, ...]]]
 _Kept: TypeAlias = list[tuple[int, int, _KeptRows | None]]
@@ -35,10 +34,7 @@ def run_once(session: Session, once: Once, run: Callable[[], list[Result]], inte
     if known is not None and known.rows:
         request, kept, note = msgspec.convert(known.rows[0], tuple[bytes, bytes | None, bytes | None])
         if request != once.request:
-            raise Conflict(
-                "this Idempotency-Key was used for another request: take a new key for each request",
-                reason="idempotency_key_reused",
-            )
+            raise key_reused()
         return Executed(None if kept is None else _restored(kept), note, replayed=True)
     results = run()
     kept = _preserved(results, keep_rows=once.keep_rows)

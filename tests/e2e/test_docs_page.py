@@ -113,7 +113,7 @@ def test_every_operation_opens_with_all_its_fields_named(open_docs):
     for name in page.eval_on_selector_all("article", "all => all.map((one) => one.id)"):
         place = operation(page, name)
         place.locator("form").wait_for()
-        expect(place.get_by_role("button", name="Send")).to_be_visible()
+        expect(place.get_by_role("button", name=re.compile("^(Send|Connect)$"))).to_be_visible()
         assert name.split(".")[-1].isdigit() or place.locator(".inside > p").count() >= 1
     unnamed = page.evaluate(
         """[...document.querySelectorAll("input, textarea, select")]
@@ -229,6 +229,25 @@ def test_search_narrows_and_keys_reach_everything(open_docs):
     page = open_docs()
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the operations")).to_be_focused()
+
+
+def test_websocket_can_be_tried(open_docs, key):
+    page = open_docs("#pubsub.ws")
+    place = page.locator('[id="pubsub.ws"]')
+    log = place.locator(".log")
+    place.get_by_role("button", name="Connect").click()
+    expect(log).to_contain_text("# topic is required")
+    page.get_by_label("Credential").fill(key)
+    place.get_by_label(re.compile("^topic")).fill("docs")
+    place.get_by_role("button", name="Connect").click()
+    expect(log).to_contain_text("# connected")
+    place.get_by_label("Frame to send").fill("<b>hello</b>")
+    place.get_by_role("button", name="Send frame").click()
+    expect(log).to_contain_text("→ <b>hello</b>")
+    expect(log).to_contain_text('← {"data":"PGI+aGVsbG88L2I+"')
+    place.get_by_role("button", name="Disconnect").click()
+    expect(log).to_contain_text("# closed: 1000")
+    expect(place.get_by_role("button", name="Send frame")).to_be_disabled()
 
 
 def test_slow_call_can_be_stopped(open_docs, key):

@@ -181,6 +181,57 @@
     return text;
   }
 
+  const LOGGED_FRAMES = 200;
+
+  /** The form of a WebSocket: connect, say something, see what comes. A browser sends its credential in the URL. */
+  function conversationOf(operation, form) {
+    const log = make("pre", { tabIndex: 0, className: "log", "aria-live": "polite", "aria-label": "What was said" });
+    const connect = make("button", { type: "submit", className: "main" }, "Connect");
+    const id = `${operation.name}-frame`;
+    const frame = make("textarea", { id, rows: 3, spellcheck: false });
+    const say = make("button", { type: "button", disabled: true }, "Send frame");
+    form.append(make("div", { className: "buttons" }, connect),
+      make("label", { className: "field", for: id }, "Frame to send"), frame, make("div", { className: "buttons" }, say), log);
+    const note = (text) => {
+      log.append(`${text}\n`);
+      while (log.childNodes.length > LOGGED_FRAMES) log.firstChild.remove();
+      log.scrollTop = log.scrollHeight;
+    };
+    let socket = null;
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      if (socket) {
+        socket.close(1000);
+        return;
+      }
+      let url;
+      try {
+        url = new URL(requestOf(operation, form).url.replace(/^http/, "ws"));
+      } catch (missing) {
+        note(`# ${missing}`);
+        return;
+      }
+      const secret = credential.value.trim();
+      if (secret) url.searchParams.append(credentialHeader(secret)[0] === "X-API-Key" ? "api_key" : "token", secret);
+      socket = new WebSocket(url);
+      socket.binaryType = "arraybuffer";
+      connect.textContent = "Disconnect";
+      socket.addEventListener("open", () => { say.disabled = false; note("# connected"); });
+      socket.addEventListener("message", ({ data }) =>
+        note(`← ${typeof data === "string" ? data : `${data.byteLength} bytes`}`));
+      socket.addEventListener("close", ({ code, reason }) => {
+        note(`# closed: ${code} ${reason}`);
+        socket = null;
+        say.disabled = true;
+        connect.textContent = "Connect";
+      });
+    });
+    say.addEventListener("click", () => {
+      socket.send(frame.value);
+      note(`→ ${frame.value}`);
+    });
+  }
+
   const isText = (type) => /json|text|xml|javascript|event-stream/.test(type);
 
   /** Send, and show the reply as it comes. */
@@ -265,17 +316,14 @@
     return make("fieldset", { "data-body": kind }, make("legend", {}, label), ...parts);
   }
 
-  /** What an operation shows once it is opened. */
-  function detailsOf(operation) {
-    const { described } = operation;
+  /** The form that sends a request and shows it as a command. */
+  function requestForm(operation, form) {
     const curl = make("pre", { tabIndex: 0, className: "curl", "aria-label": "The request as a curl command" });
     const reply = make("div", { className: "reply", hidden: true });
     const sendButton = make("button", { type: "submit", className: "main" }, "Send");
     const copyButton = make("button", { type: "button" }, "Copy curl");
-    const parameters = (described.parameters ?? []).map((one) => parameterField(operation, one));
-    const form = make("form", { noValidate: true }, ...parameters,
-      described.requestBody ? bodyField(operation, described.requestBody) : null,
-      make("div", { className: "buttons" }, sendButton, copyButton), curl, reply);
+    if (operation.described.requestBody) form.append(bodyField(operation, operation.described.requestBody));
+    form.append(make("div", { className: "buttons" }, sendButton, copyButton), curl, reply);
 
     const refresh = () => {
       try {
@@ -315,6 +363,15 @@
       }
     });
     refresh();
+  }
+
+  /** What an operation shows once it is opened. */
+  function detailsOf(operation) {
+    const { described } = operation;
+    const parameters = (described.parameters ?? []).map((one) => parameterField(operation, one));
+    const form = make("form", { noValidate: true }, ...parameters);
+    if (described.responses["101"]) conversationOf(operation, form);
+    else requestForm(operation, form);
 
     const body = Object.values(described.requestBody?.content ?? {})[0];
     const responses = Object.entries(described.responses).map(([status, response]) => {

@@ -135,7 +135,7 @@ async def carry_out_unseen(database: Database, batch: Sequence[Statement], attem
 def reply_not_kept() -> Conflict:
     """The request took effect, and nobody can say any more what it was answered."""
     return Conflict(
-        "the request took effect when it was sent first, but its reply was not kept, mostly because it was too long: read "
-        "what it changed",
+        "the request took effect when it was sent first, but its reply was not kept, mostly because it was too long: "
+        "read what it changed",
         reason="idempotency_reply_not_kept",
     )

@@ -34,7 +34,7 @@ async def test_status_names_the_server_the_network_and_each_service(anonymous, p
     assert (network["connected"], network["peer_count"]) == (True, 0)
     assert network["database_size"] > 0
     assert network["uptime"] > 0
-    assert set(answer["services"]) == {"database", "cache"}
+    assert set(answer["services"]) == {"database", "cache", "pubsub"}
     for service in answer["services"].values():
         assert service["status"] == "ok"
         assert service["latency_ms"] >= 0

@@ -1,4 +1,4 @@
-"""Requests that carry an ``Idempotency-Key``: sent however often, they take effect once (ADR 0005).
+"""Requests that carry an ``Idempotency-Key``: sent however often, they take effect once (ADR 0004).
 
 A service method that changes something in SQL takes ``attempt: Attempt | None``, None for a request without a key. One
 that works on a tenant's database executes its batch by the attempt instead of the port::

@@ -111,6 +111,7 @@ _NOT_ABOVE: Final = (
     ("cache.memory.namespace_bytes", "cache.memory.total_bytes"),
     ("database.limits.max_value_bytes", "database.limits.max_result_bytes"),
     ("database.sqlite.max_waiting_per_database", "database.sqlite.max_waiting"),
+    ("idempotency.anonymous_retention_s", "idempotency.retention_s"),
     ("idempotency.max_kept_bytes", "database.limits.max_value_bytes"),
     ("pubsub.limits.max_message_bytes", "database.limits.max_value_bytes"),
     ("pubsub.limits.max_message_bytes", "pubsub.history.max_bytes"),

@@ -66,12 +66,16 @@ class Idempotency:
             )
         now = to_ms(self._clock.now())
         asked = _digest(*request)
-        owner = (b"", asked) if caller is None else (caller.namespace.encode(), caller.subject.encode())
+        if caller is None:
+            owner, retention_s = (b"", asked), self._settings.anonymous_retention_s
+        else:
+            owner = (caller.namespace.encode(), caller.subject.encode())
+            retention_s = self._settings.retention_s
         return Once(
             key=_digest(*owner, key.encode()),
             request=asked,
             now=now,
-            expires_at=now + self._settings.retention_s * 1000,
+            expires_at=now + retention_s * 1000,
             max_kept_bytes=self._settings.max_kept_bytes,
         )
 

@@ -108,6 +108,17 @@ async def test_key_may_stand_for_another_request_after_the_retention(database, c
     assert await made(database) == 2
 
 
+async def test_without_a_name_a_key_lasts_as_long_as_a_lost_reply_may_matter(database, clock, gateway_of):
+    service = gateway_of(retention_s=3600, anonymous_retention_s=60)
+    await attempt(service, None).carry_out([MAKE], Secret("a"))
+    clock.advance(59.9)
+    assert await attempt(service, None).recall(Secret)
+    clock.advance(0.1)
+    assert await attempt(service, None).recall(Secret) is None
+    platforms, _ = service.sweeps()
+    assert await platforms.remove(10) == 1
+
+
 async def test_outcome_too_long_to_be_kept_is_not_made_up(gateway_of, caller, database):
     service = gateway_of(max_kept_bytes=100)
     assert (await attempt(service, caller).carry_out([MAKE], Secret("x" * 100)))[0].text == "x" * 100

@@ -213,29 +213,31 @@ def test_no_acknowledged_write_is_lost_when_the_node_is_killed_at_50_random_poin
         with httpx2.Client() as client:
             assert execute(client, node.url, key, "CREATE TABLE log (n INTEGER PRIMARY KEY)").status_code == 200
         node.stop(signal.SIGKILL)
+    clients = [httpx2.Client() for _ in range(4)]  # once: making one takes as long as a life of the node
     for _ in range(50):
         with node_process(tmp_path / "data") as node:
             rows = query(node.url, key, "SELECT count(*), coalesce(max(n), -1) FROM log").json()["rows"][0]
             assert rows[0] >= len(acknowledged), "an acknowledged row is gone"
 
-            def write(node: NodeProcess = node) -> None:
-                with httpx2.Client() as client:
-                    while True:
-                        number = next(sent)
-                        try:
-                            reply = execute(client, node.url, key, "INSERT INTO log VALUES (?)", number)
-                        except httpx2.TransportError:
-                            return
-                        if reply.status_code == 200:
-                            acknowledged.add(number)
+            def write(client: httpx2.Client, node: NodeProcess = node) -> None:
+                while True:
+                    number = next(sent)
+                    try:
+                        reply = execute(client, node.url, key, "INSERT INTO log VALUES (?)", number)
+                    except httpx2.TransportError:
+                        return
+                    if reply.status_code == 200:
+                        acknowledged.add(number)
 
-            writers = [threading.Thread(target=write) for _ in range(4)]
+            writers = [threading.Thread(target=write, args=(client,)) for client in clients]
             for writer in writers:
                 writer.start()
             time.sleep(source.uniform(0.0, 0.15))
             node.stop(signal.SIGKILL)
             for writer in writers:
                 writer.join(timeout=30)
+    for client in clients:
+        client.close()
     with node_process(tmp_path / "data") as node:
         found: set[int] = set()
         while True:

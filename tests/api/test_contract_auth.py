@@ -233,7 +233,7 @@ async def test_whoami_of_a_token_tells_its_claims(node):
     answer = (await Caller.with_token(node.client, signed_in["token"]).get("/v1/auth/whoami")).json()
     assert set(answer) == {
         *("authenticated", "method", "namespace", "subject", "address", "issuer", "audience"),
-        *("issued_at", "not_before", "expires_at"),
+        *("issued_at", "not_before", "expires_at", "scopes"),
     }
     assert (answer["authenticated"], answer["method"], answer["address"]) == (True, "jwt", wallet.subject)
     assert (answer["issuer"], answer["audience"]) == ("debros-gateway", "gateway")
@@ -249,6 +249,7 @@ async def test_whoami_of_a_key_never_shows_its_secret(node):
         "method": "api_key",
         "namespace": "demo",
         "api_key": "_".join(key.split("_")[:2]),
+        "scopes": ["*"],
     }
     assert reply.headers["cache-control"] == "no-store"
 

@@ -7,16 +7,20 @@ import itertools
 
 import pytest
 
+from orama.gateway.handlers.audit import AuditHandlers
 from orama.gateway.handlers.auth import AuthHandlers
 from orama.gateway.handlers.cache import CacheHandlers
 from orama.gateway.handlers.database import DatabaseHandlers
+from orama.gateway.handlers.invitation import InvitationHandlers
+from orama.gateway.handlers.key import KeyHandlers
 from orama.gateway.handlers.login import LoginHandlers
 from orama.gateway.handlers.migration import MigrationHandlers
+from orama.gateway.handlers.namespace import NamespaceHandlers
 from orama.gateway.handlers.pubsub import PubSubHandlers
 from orama.gateway.handlers.wallet import WalletHandlers
-from orama.gateway.kernel.operation import Idempotency, RouteClass, operations_of
-from support.caller import Caller, signed
-from support.examples import FRESH, OF_WALLETS, example, fresh_wallet, prepare, wallet_caller
+from orama.gateway.kernel.operation import WALLET, Idempotency, RouteClass, operations_of
+from support.caller import Caller, filled, signed
+from support.examples import FRESH, example, fresh_wallet, prepare, wallet_caller
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -28,6 +32,10 @@ TABLE = [
     *operations_of("wallets", WalletHandlers),
     *operations_of("pubsub", PubSubHandlers),
     *operations_of("login", LoginHandlers),
+    *operations_of("namespace", NamespaceHandlers),
+    *operations_of("invitation", InvitationHandlers),
+    *operations_of("key", KeyHandlers),
+    *operations_of("audit", AuditHandlers),
 ]
 KEYED = {one.name: one for one in TABLE if one.idempotency is not None}
 
@@ -36,6 +44,8 @@ HARMLESS = {
     "auth.refresh": "the token is the key: for a moment it gives the same successor, and then its reuse is a theft",
     "auth.logout": "what has ended, ends no more",
     "login.page": "changes nothing: it is a page",
+    "key.revoke": "what has ended, ends no more",
+    "namespace.leave": "the token that says it ends with it",
     "migrations.apply": "what is applied, is not applied again",
 }
 """Writes that take no key, and why."""
@@ -70,32 +80,35 @@ async def test_every_write_takes_a_key_or_can_be_repeated_without_harm():
     assert writes - set(KEYED) == set(HARMLESS)
     assert not set(KEYED) - writes
     groups = {one.group for one in KEYED.values() if one.idempotency is Idempotency.ATOMIC}
-    assert groups == {"auth", "database", "wallets", "login"}
+    assert groups == {"auth", "database", "wallets", "login", "namespace", "invitation", "key"}
 
 
 async def test_these_are_all_operations_that_the_node_has(node):
     assert {one.name for one in node.node.operations if one.group != "system"} == {one.name for one in TABLE}
 
 
-async def caller_of(node, owner, name):
-    """Somebody who may ask for the operation `name`."""
-    if name in OF_WALLETS:
-        return await wallet_caller(node)
-    if name in FRESH:
-        return Caller(node.client)
-    await prepare(owner)
-    return owner
+async def request_of(node, owner, name):
+    """Somebody who may ask for the operation `name`, the path and the body to ask with."""
+    one, caller, place = KEYED[name], owner, "demo"
+    if one.scope == WALLET:
+        caller = await wallet_caller(node)
+        place = (await caller.get("/v1/auth/whoami")).json()["namespace"]
+    elif name in FRESH and one.group == "auth":
+        caller = Caller(node.client)
+    else:
+        await prepare(owner)
+    return caller, *filled(one, await example(node, name, place, caller))
 
 
 @pytest.mark.parametrize("name", KEYED)
 async def test_repeat_is_answered_like_the_first_and_says_so(node, owner, name):
-    one, caller = KEYED[name], await caller_of(node, owner, name)
-    body, headers = await example(node, name, caller), key()
-    first = await caller.send(one.method, one.path, body, headers=headers)
+    one, headers = KEYED[name], key()
+    caller, path, body = await request_of(node, owner, name)
+    first = await caller.send(one.method, path, body, headers=headers)
     assert first.status_code == one.status, first.text
     assert "idempotency-replayed" not in first.headers
     for _ in range(2):
-        again = await caller.send(one.method, one.path, body, headers=headers)
+        again = await caller.send(one.method, path, body, headers=headers)
         assert (again.status_code, again.headers["idempotency-replayed"]) == (one.status, "true"), again.text
         new = {"access_token", "token", "jwt_token"} if name == "auth.verify" else set()
         assert {field: value for field, value in again.json().items() if field not in new} == {
@@ -106,9 +119,9 @@ async def test_repeat_is_answered_like_the_first_and_says_so(node, owner, name):
 
 @pytest.mark.parametrize("name", KEYED)
 async def test_50_repeats_at_once_are_one_request(node, owner, name):
-    one, caller = KEYED[name], await caller_of(node, owner, name)
-    body, headers = await example(node, name, caller), key()
-    replies = await asyncio.gather(*(caller.send(one.method, one.path, body, headers=headers) for _ in range(50)))
+    one, headers = KEYED[name], key()
+    caller, path, body = await request_of(node, owner, name)
+    replies = await asyncio.gather(*(caller.send(one.method, path, body, headers=headers) for _ in range(50)))
     good = [reply for reply in replies if reply.status_code == one.status]
     first = [reply for reply in good if "idempotency-replayed" not in reply.headers]
     assert len(first) == 1
@@ -118,7 +131,7 @@ async def test_50_repeats_at_once_are_one_request(node, owner, name):
         refused = [reply for reply in replies if reply not in good]
         assert {(reply.status_code, reply.json()["reason"]) for reply in refused} <= {(409, "idempotency_key_in_use")}
         assert all(reply.headers["retry-after"] == "1" for reply in refused)
-    if name == "auth.api_key":
+    if name in ("auth.api_key", "key.create", "key.rotate"):
         assert len({reply.json()["api_key"] for reply in good}) == 1
 
 

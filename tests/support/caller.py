@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import httpx2
@@ -9,6 +10,14 @@ import httpx2
 from orama.gateway.kernel.operation import Operation
 from support.wallet import Wallet
 from support.websocket import handshake
+
+
+def filled(one: Operation, fields: dict[str, Any] | None) -> tuple[str, dict[str, Any] | None]:
+    """The operation's path with its parameters taken from `fields`, and the fields that are left, if any were."""
+    path, rest = one.path, dict(fields or {})
+    for name in re.findall(r"\{(\w+)\}", path):
+        path = path.replace(f"{{{name}}}", str(rest.pop(name)))
+    return path, rest if rest or (fields and path == one.path) else None
 
 
 class Caller:
@@ -39,9 +48,10 @@ class Caller:
         """The reply of an operation to arguments, wherever they have to stand; that of a WebSocket to its handshake."""
         if one.websocket:
             return await handshake(node, one.path, arguments, self.headers)
+        path, rest = filled(one, arguments)
         if one.method in ("POST", "PUT", "PATCH"):
-            return await self.send(one.method, one.path, arguments)
-        return await self.send(one.method, one.path, params=arguments)
+            return await self.send(one.method, path, rest)
+        return await self.send(one.method, path, params=rest)
 
     async def post(self, path: str, body: Any = None, **options: Any) -> httpx2.Response:
         return await self.send("POST", path, body, **options)

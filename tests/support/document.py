@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import httpx2
@@ -18,6 +19,7 @@ class Document:
 
     def __init__(self, document: dict[str, Any]) -> None:
         self.paths: dict[str, dict[str, Any]] = document["paths"]
+        self._templates = [(path, re.compile(re.sub(r"\{\w+\}", "[^/]+", path))) for path in self.paths if "{" in path]
         self._components = document["components"]
         self._validators: dict[tuple[str, str], Draft202012Validator] = {}
         self.checked = 0
@@ -26,13 +28,14 @@ class Document:
         """For the event hooks of a client: fail if the document does not announce this reply."""
         await response.aread()
         request = response.request
-        methods = self.paths.get(request.url.path)
+        methods = self._methods(request.url.path)
         status = str(response.status_code)
         if methods is None or request.method == "OPTIONS" or response.status_code in _OF_NO_OPERATION:
             if response.status_code >= 400 and request.method != "HEAD":
                 check_envelope(response)
             return
-        operation = methods.get(request.method.lower()) or next(iter(methods.values()))
+        method = "get" if request.method == "HEAD" else request.method.lower()
+        operation = methods.get(method) or next(iter(methods.values()))
         name = operation["operationId"]
         assert status in operation["responses"], f"{name} answered {status}, which it does not declare: {response.text}"
         (media_type, content), *_ = operation["responses"][status]["content"].items()
@@ -45,6 +48,12 @@ class Document:
         if response.status_code >= 400:
             check_envelope(response)
         self.checked += 1
+
+    def _methods(self, path: str) -> dict[str, Any] | None:
+        """What the document says of a path: of itself, or of the first template that it fits."""
+        if path in self.paths:
+            return self.paths[path]
+        return next((self.paths[template] for template, form in self._templates if form.fullmatch(path)), None)
 
     def _validator(self, name: str, status: str, schema: dict[str, Any]) -> Draft202012Validator:
         found = self._validators.get((name, status))

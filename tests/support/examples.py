@@ -7,6 +7,7 @@ import hashlib
 import itertools
 from typing import Any
 
+from orama.domain.namespace import parse_namespace
 from support.caller import Caller, sign_in, signed
 from support.node import RunningNode
 from support.wallet import Wallet
@@ -31,6 +32,11 @@ FIXED: dict[str, dict[str, Any] | None] = {
     "auth.whoami": None,
     "wallets.list": None,
     "login.page": {"callback": "http://127.0.0.1:51234/callback", "namespace": "demo", "state": "s"},
+    "namespace.mine": None,
+    "namespace.members": None,
+    "invitation.waiting": None,
+    "key.page": None,
+    "audit.page": None,
     "database.query": {"sql": "SELECT * FROM notes WHERE id = ?", "args": [1]},
     "database.exec": {"sql": "INSERT INTO notes (text) VALUES (?)", "args": ["more"]},
     "database.find": {"table": "notes", "criteria": {"id": 1}},
@@ -70,10 +76,19 @@ FRESH = {
     "wallets.unlink",
     "login.finish",
     "login.exchange",
+    "namespace.create",
+    "namespace.set_role",
+    "namespace.remove",
+    "namespace.transfer",
+    "namespace.leave",
+    "invitation.create",
+    "invitation.revoke",
+    "invitation.accept",
+    "key.create",
+    "key.get",
+    "key.revoke",
+    "key.rotate",
 }
-
-# What only a wallet may ask for, with the access token of its sign-in.
-OF_WALLETS = {"wallets.list", "wallets.link", "wallets.unlink"}
 
 _numbers = itertools.count(1_000)
 
@@ -83,13 +98,37 @@ def fresh_wallet() -> Wallet:
     return Wallet(next(_numbers))
 
 
-async def example(running: RunningNode, name: str, caller: Caller | None = None) -> dict[str, Any] | None:
-    """A body that the operation `name` accepts now, from `caller` if it depends on who asks."""
+async def example(
+    running: RunningNode, name: str, place: str = "demo", caller: Caller | None = None
+) -> dict[str, Any] | None:
+    """A body that the operation `name` accepts now, from somebody who may do anything in the namespace `place`.
+
+    From `caller`, if it depends on who asks. Parameters of the path stand in it as well; see `filled`.
+    """
     if name not in FRESH:
         return FIXED[name]
     number = next(_numbers)
     wallet, namespace, client = Wallet(number), f"fresh{number}", running.client
+    auth, here = running.node.auth, parse_namespace(place)
     match name:
+        case "namespace.create":
+            return {"name": namespace}
+        case "namespace.set_role" | "namespace.remove" | "namespace.transfer":
+            await running.key(place)
+            await auth.namespaces.grant(here, wallet.subject, "member")
+            return {"wallet": wallet.address, **({"role": "reader"} if name == "namespace.set_role" else {})}
+        case "namespace.leave":
+            return None
+        case "invitation.create":
+            return {"role": "reader", "expires_in": "1h"}
+        case "invitation.revoke":
+            return {"id": (await invitation(running, place))["id"]}
+        case "invitation.accept":
+            return {"token": (await invitation(running, namespace))["token"]}
+        case "key.create":
+            return {"scopes": ["db:read", "cache:*"], "name": "example", "expires_in": 3600}
+        case "key.get" | "key.revoke" | "key.rotate":
+            return {"id": "_".join((await running.key(place, "db:read")).split("_")[:2])}
         case "auth.challenge":
             return {"wallet": wallet.address, "namespace": namespace}
         case "auth.simple_key":
@@ -138,6 +177,12 @@ async def wallet_caller(running: RunningNode) -> Caller:
     """A wallet with the access token of a fresh sign-in."""
     number = next(_numbers)
     return Caller.with_token(running.client, (await sign_in(running.client, Wallet(number), f"fresh{number}"))["token"])
+
+
+async def invitation(running: RunningNode, place: str, role: str = "reader") -> dict[str, Any]:
+    """An invitation to the namespace `place`, made with a key of the operator's."""
+    operator = Caller.with_key(running.client, await running.key(place))
+    return await operator.ok("/v1/namespace/invitations", {"role": role}, status=201)
 
 
 async def prepare(caller: Caller, text: str = "hello") -> None:

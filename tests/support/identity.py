@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from orama.backends.clock import SystemClock
 from orama.backends.database.sqlite.database import SqliteDatabase
 from orama.backends.database.sqlite.settings import SqliteSettings
+from orama.domain.identity import Principal
 from orama.domain.namespace import PLATFORM, Namespace
 from orama.domain.sql import Consistency, Statement
 from orama.errors import Unavailable
@@ -114,6 +115,15 @@ class Gateway:
 
     async def lasting_key(self, wallet: Wallet, namespace: str = SHOP):
         return (await self.auth.sign_in.create_api_key(await self.signed(wallet, namespace))).key
+
+    async def member(self, wallet: Wallet, role: str, namespace: str = SHOP) -> Principal:
+        """`wallet`, made a member in `role` by the operator, as the caller of its access token."""
+        await self.auth.namespaces.grant(Namespace(namespace), wallet.subject, role)
+        return await self.caller(wallet, namespace)
+
+    async def caller(self, wallet: Wallet, namespace: str = SHOP) -> Principal:
+        """Who calls with a fresh access token of `wallet`."""
+        return await self.by_token((await self.sign_in(wallet, namespace)).access_token.text)
 
     async def by_key(self, text: str):
         return await self.auth.authenticator.authenticate(Credentials(api_key=text))

@@ -104,6 +104,8 @@ _TEXT_RULES: Final[dict[str, tuple[Callable[[str], object], str]]] = {
 _NOT_ABOVE: Final = (
     ("auth.access_token_s", "auth.refresh_s"),
     ("auth.decision_s", "auth.outage_decision_s"),
+    ("auth.invitation_s", "auth.max_invitation_s"),
+    ("auth.key_overlap_s", "auth.max_key_overlap_s"),
     ("auth.refresh_grace_s", "auth.access_token_s"),
     ("auth.signing_key_pause_s", "auth.signing_key_refresh_s"),
     ("cache.memory.max_key_bytes", "cache.memory.namespace_bytes"),

@@ -22,11 +22,15 @@ from orama.contracts.cache import Cache
 from orama.contracts.clock import Clock
 from orama.contracts.database import Database
 from orama.domain.sql import SlowStatement
+from orama.gateway.handlers.audit import AuditHandlers
 from orama.gateway.handlers.auth import AuthHandlers
 from orama.gateway.handlers.cache import CacheHandlers
 from orama.gateway.handlers.database import DatabaseHandlers
+from orama.gateway.handlers.invitation import InvitationHandlers
+from orama.gateway.handlers.key import KeyHandlers
 from orama.gateway.handlers.login import LoginHandlers
 from orama.gateway.handlers.migration import MigrationHandlers
+from orama.gateway.handlers.namespace import NamespaceHandlers
 from orama.gateway.handlers.pubsub import PubSubHandlers
 from orama.gateway.handlers.system import SystemHandlers
 from orama.gateway.handlers.wallet import WalletHandlers
@@ -150,6 +154,10 @@ async def assemble(config: Config, data: DataDirectory, stack: AsyncExitStack, c
         *operations_of("auth", AuthHandlers(auth)),
         *operations_of("wallets", WalletHandlers(auth)),
         *operations_of("login", LoginHandlers(auth)),
+        *operations_of("namespace", NamespaceHandlers(auth)),
+        *operations_of("invitation", InvitationHandlers(auth)),
+        *operations_of("key", KeyHandlers(auth)),
+        *operations_of("audit", AuditHandlers(auth)),
         *operations_of("database", DatabaseHandlers(database_service)),
         *operations_of("migrations", MigrationHandlers(MigrationService(database, config.database.limits, clock))),
         *operations_of("cache", CacheHandlers(cache_service)),
@@ -181,6 +189,8 @@ async def assemble(config: Config, data: DataDirectory, stack: AsyncExitStack, c
         clock=clock,
         request_timeout_s=config.server.request_timeout_s,
     )
+    stack.push_async_callback(auth.key_uses.write_if_possible)  # after the last request
+    _run_in_background(stack, auth.key_uses.run(), "key-uses")
     _run_in_background(stack, in_flight.sweep(), "deadlines")
     _run_in_background(stack, connections.sweep(), "connection-deadlines")
     _run_in_background(stack, sweeper.run(), "sweeper")

@@ -171,7 +171,7 @@ class Identity(msgspec.Struct, kw_only=True):
     """The caller, by `method`.
 
     By ``jwt``: its claims, times in unix seconds, and `address` if it is a wallet. By ``api_key``: the key as
-    ``ak_<id>``, without its secret.
+    ``ak_<id>``, without its secret. `scopes`: what the credentials sent reach now.
     """
 
     authenticated: bool = True
@@ -185,6 +185,7 @@ class Identity(msgspec.Struct, kw_only=True):
     not_before: int | msgspec.UnsetType = msgspec.UNSET
     expires_at: int | msgspec.UnsetType = msgspec.UNSET
     api_key: str | msgspec.UnsetType = msgspec.UNSET
+    scopes: list[str] = []
 
 
 class UnlinkWallet(msgspec.Struct):

@@ -10,6 +10,8 @@ from typing import Annotated, Final, TypeAlias
 
 import msgspec
 
+from orama.domain.page import MAX_PAGE
+
 REQUIRED: Final = "x-required"
 """Marks, in a field's schema, that a request without it is refused though the struct has a default."""
 
@@ -41,6 +43,19 @@ NamespaceName: TypeAlias = Annotated[
         extra_json_schema={"pattern": "^([A-Za-z0-9][A-Za-z0-9_-]{0,63})?$"},
     ),
 ]
+
+Duration: TypeAlias = Annotated[
+    str | Annotated[int, msgspec.Meta(extra_json_schema={"minimum": 1})],
+    msgspec.Meta(description="A Go duration ('30s', '720h') or whole seconds, at least 1."),
+]
+
+PageSize: TypeAlias = Annotated[int, msgspec.Meta(extra_json_schema={"minimum": 1, "maximum": MAX_PAGE})]
+"""How many entries of a list."""
+
+NewNamespace: TypeAlias = Annotated[
+    str, msgspec.Meta(extra_json_schema={"pattern": "^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"})
+]
+"""The name of a namespace that must be there."""
 
 Count: TypeAlias = Annotated[int, msgspec.Meta(extra_json_schema={"minimum": 0, "maximum": 2**63 - 1})]
 """How many; never negative."""

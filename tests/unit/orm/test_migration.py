@@ -95,6 +95,35 @@ async def test_the_platforms_schema_is_what_its_files_say(database):
     assert actual == expected
 
 
+async def test_platform_of_before_roles_keeps_its_members_and_keys(database):
+    first, *others = platform_migrations()
+    await migrate(database, first)
+    before = [
+        "INSERT INTO namespaces VALUES ('shop', 'claimed', '0x1', 1), ('made', 'operator', NULL, 2)",
+        "INSERT INTO members VALUES ('shop', '0x1', 'owner', 3), ('shop', '0x2', 'member', 4), ('made', '0x2', 'owner', 5)",
+        "INSERT INTO families VALUES ('f', '0x1', 'shop', 6, 7, NULL)",
+        "INSERT INTO api_keys VALUES ('k', x'00', 'shop', '0x1', 'f', 'sign-in', '*', 8, NULL, NULL)",
+        "INSERT INTO apps VALUES ('a', 'shop', 'app', '0x1', 9)",
+    ]
+    await database.execute(PLATFORM, [Statement(sql) for sql in before])
+    applied = await migrate_platform(database, ManualClock())
+    assert [one.version for one in applied] == [one.version for one in others]
+    assert await rows(database, "SELECT * FROM members ORDER BY created_at") == [
+        ("shop", "0x1", "owner", 3),
+        ("shop", "0x2", "member", 4),
+        ("made", "0x2", "owner", 5),
+    ]
+    assert await rows(database, "SELECT id, scopes, created_by, replaced_by, last_used_at FROM api_keys") == [
+        ("k", "*", None, None, None)
+    ]
+    assert await rows(database, "SELECT count(*) FROM apps") == [(1,)]
+    await database.execute(PLATFORM, [Statement("INSERT INTO members VALUES ('shop', '0x3', 'reader', 10)")])
+    for refused in ("('shop', '0x4', 'king', 11)", "('nowhere', '0x4', 'reader', 11)"):
+        with pytest.raises(Unprocessable) as failure:
+            await database.execute(PLATFORM, [Statement(f"INSERT INTO members VALUES {refused}")])
+        assert failure.value.reason == "constraint"
+
+
 def test_files_are_told_by_their_names(tmp_path):
     (tmp_path / "0002_b.sql").write_text("SELECT 2")
     (tmp_path / "0001_a.sql").write_text("SELECT 1")

@@ -13,6 +13,7 @@ from orama.domain.purpose import LINK
 from orama.domain.timestamp import rfc3339
 from orama.domain.wallet import Chain
 from orama.errors import Code, InvalidArgument, Unauthenticated
+from orama.gateway.handlers.edge import provenance
 from orama.gateway.kernel.call import Call
 from orama.gateway.kernel.client_address import address_group
 from orama.gateway.kernel.message import Reply
@@ -86,7 +87,7 @@ class AuthHandlers:
 
         The first wallet to sign in for a namespace claims it. The API key belongs to this sign-in and ends with it.
         """
-        signed_in = await self._auth.sign_in.verify(signed_challenge(request), attempt=call.attempt)
+        signed_in = await self._auth.sign_in.verify(signed_challenge(request), provenance(call), attempt=call.attempt)
         return wire.SignedIn(
             access_token=signed_in.access_token.text,
             token=signed_in.access_token.text,
@@ -112,7 +113,9 @@ class AuthHandlers:
 
         Its secret is shown this once.
         """
-        made = await self._auth.sign_in.create_api_key(signed_challenge(request), attempt=call.attempt)
+        made = await self._auth.sign_in.create_api_key(
+            signed_challenge(request), provenance(call), attempt=call.attempt
+        )
         return wire.ApiKeyCreated(
             made.key.text, made.key.namespace, request.plan.strip() or "free", made.wallet.address
         )
@@ -129,7 +132,9 @@ class AuthHandlers:
         """Make an API key without a signature: on development nodes only, for a namespace that nobody has."""
         if not request.wallet.strip():
             raise InvalidArgument("wallet is required", reason="missing_field")
-        made = await self._auth.sign_in.create_unclaimed_key(request.wallet, request.namespace, attempt=call.attempt)
+        made = await self._auth.sign_in.create_unclaimed_key(
+            request.wallet, request.namespace, provenance(call), attempt=call.attempt
+        )
         return wire.SimpleKeyCreated(
             made.key.text, made.key.namespace, made.wallet.address, created=rfc3339(made.created_at)
         )
@@ -145,7 +150,9 @@ class AuthHandlers:
     )
     async def register(self, call: Call, request: wire.RegisterApp) -> wire.AppRegistered:
         """Register an application with a signed challenge."""
-        app = await self._auth.sign_in.register(signed_challenge(request), request.name, attempt=call.attempt)
+        app = await self._auth.sign_in.register(
+            signed_challenge(request), request.name, provenance(call), attempt=call.attempt
+        )
         wallet = request.wallet.strip()
         echo = wallet.lower() if app.wallet.chain is Chain.ETHEREUM else wallet
         return wire.AppRegistered(app.id, wire.App(app.id, app.name, app.namespace, echo))
@@ -171,7 +178,9 @@ class AuthHandlers:
         Without a body, an access token that is still good gives a new one while its sign-in lives.
         """
         if request.refresh_token:
-            refreshed = await self._auth.sessions.refresh(request.refresh_token, _optional(request.namespace))
+            refreshed = await self._auth.sessions.refresh(
+                request.refresh_token, _optional(request.namespace), provenance(call)
+            )
         elif call.principal is not None:
             refreshed = await self._auth.sessions.renew(call.principal)
         elif credentials_in(call.request.headers).jwt is not None:
@@ -204,6 +213,7 @@ class AuthHandlers:
             refresh_token=request.refresh_token,
             namespace=_optional(request.namespace),
             everywhere=request.all,
+            provenance=provenance(call),
         )
         return wire.LoggedOut()
 
@@ -212,7 +222,12 @@ class AuthHandlers:
         """Who the credential stands for. A secret is never shown again."""
         caller = call.caller
         if caller.method is Method.API_KEY:
-            return wire.Identity(method="api_key", namespace=caller.namespace, api_key=caller.subject)
+            return wire.Identity(
+                method="api_key",
+                namespace=caller.namespace,
+                api_key=caller.subject,
+                scopes=sorted(caller.scopes),
+            )
         issued_at, expires_at = caller.issued_at or msgspec.UNSET, caller.expires_at or msgspec.UNSET
         return wire.Identity(
             method="jwt",
@@ -224,6 +239,7 @@ class AuthHandlers:
             issued_at=issued_at,
             not_before=issued_at,
             expires_at=expires_at,
+            scopes=sorted(caller.scopes),
         )
 
     @operation(

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from orama.errors import Code, InvalidArgument
 from orama.gateway.handlers.auth import signed_challenge
+from orama.gateway.handlers.edge import provenance
 from orama.gateway.kernel.call import Call
 from orama.gateway.kernel.message import Reply
 from orama.gateway.kernel.operation import PUBLIC, Idempotency, RouteClass, operation
@@ -71,7 +72,7 @@ class LoginHandlers:
         The challenge is one of purpose `login_page`, or `api_key_generation` where there is no `code_challenge`.
         """
         asked = self._request(request)
-        redirect = await self._logins.finish(asked, signed_challenge(request), attempt=call.attempt)
+        redirect = await self._logins.finish(asked, signed_challenge(request), provenance(call), attempt=call.attempt)
         return wire.LoginFinished(redirect)
 
     @operation(
@@ -89,7 +90,9 @@ class LoginHandlers:
         """
         if not (request.code and request.code_verifier and request.callback):
             raise InvalidArgument("code, code_verifier and callback are required", reason="missing_field")
-        login = await self._logins.exchange(request.code, request.code_verifier, request.callback, attempt=call.attempt)
+        login = await self._logins.exchange(
+            request.code, request.code_verifier, request.callback, provenance(call), attempt=call.attempt
+        )
         token = login.credentials.access_token
         return wire.CodeExchanged(
             access_token=token.text,

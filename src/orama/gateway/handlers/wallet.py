@@ -10,8 +10,9 @@ from orama.domain.timestamp import rfc3339
 from orama.domain.wallet import parse_wallet
 from orama.errors import Code, InvalidArgument
 from orama.gateway.handlers.auth import signed_challenge
+from orama.gateway.handlers.edge import provenance
 from orama.gateway.kernel.call import Call
-from orama.gateway.kernel.operation import CREDENTIAL, Idempotency, RouteClass, operation
+from orama.gateway.kernel.operation import WALLET, Idempotency, RouteClass, operation
 from orama.services.auth.account import AccountWallet
 from orama.services.auth.assembly import Auth
 from orama.wire import auth as wire
@@ -28,7 +29,7 @@ class WalletHandlers:
     @operation(
         "GET",
         "/v1/auth/wallets",
-        scope=CREDENTIAL,
+        scope=WALLET,
         route_class=RouteClass.READ,
         errors=(Code.PERMISSION_DENIED, Code.UNAVAILABLE),
     )
@@ -39,7 +40,7 @@ class WalletHandlers:
     @operation(
         "POST",
         "/v1/auth/wallets/link",
-        scope=CREDENTIAL,
+        scope=WALLET,
         route_class=RouteClass.SIGN_IN,
         errors=_ERRORS,
         idempotency=Idempotency.ATOMIC,
@@ -50,12 +51,15 @@ class WalletHandlers:
         From then on it signs in as the account. It must have no memberships of its own, and the caller's sign-in must
         not be old.
         """
-        return _answer(call, await self._linking.link(call.caller, signed_challenge(request), attempt=call.attempt))
+        return _answer(
+            call,
+            await self._linking.link(call.caller, signed_challenge(request), provenance(call), attempt=call.attempt),
+        )
 
     @operation(
         "POST",
         "/v1/auth/wallets/unlink",
-        scope=CREDENTIAL,
+        scope=WALLET,
         route_class=RouteClass.SIGN_IN,
         errors=(*_ERRORS, Code.NOT_FOUND),
         idempotency=Idempotency.ATOMIC,
@@ -68,7 +72,7 @@ class WalletHandlers:
         if not request.wallet.strip():
             raise InvalidArgument("wallet is required", reason="missing_field")
         left = await self._linking.unlink(
-            call.caller, request.wallet, revoke_keys=request.revoke_keys, attempt=call.attempt
+            call.caller, request.wallet, provenance(call), revoke_keys=request.revoke_keys, attempt=call.attempt
         )
         return _answer(call, left)
 

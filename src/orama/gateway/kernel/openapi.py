@@ -107,14 +107,30 @@ def _operation(one: Operation, schema_of: dict[str, Any], components: dict[str, 
     names = _PARAMETER.findall(one.path)
     if one.idempotency is not None:
         document["parameters"] = [_IDEMPOTENCY_KEY]
-    if one.request is not None and one.method in ("POST", "PUT", "PATCH"):
+    if one.request is None:
+        return document
+    parameters = _parameters(components[one.request.__name__], names)
+    if one.method in ("POST", "PUT", "PATCH"):
         document["requestBody"] = {
             "required": not one.body_optional,
-            "content": {"application/json": {"schema": schema_of[repr(one.request)]}},
+            "content": {"application/json": {"schema": _body_schema(one, names, schema_of, components)}},
         }
-    elif one.request is not None:
-        document.setdefault("parameters", []).extend(_parameters(components[one.request.__name__], names))
+        parameters = [parameter for parameter in parameters if parameter["in"] == "path"]
+    if parameters:
+        document.setdefault("parameters", []).extend(parameters)
     return document
+
+
+def _body_schema(
+    one: Operation, in_path: list[str], schema_of: dict[str, Any], components: dict[str, Any]
+) -> dict[str, Any]:
+    """The request without the fields that stand in the path."""
+    assert one.request is not None
+    if not in_path:
+        return schema_of[repr(one.request)]
+    schema = components[one.request.__name__]
+    fields = {name: field for name, field in schema["properties"].items() if name not in in_path}
+    return {**schema, "properties": fields, "required": [name for name in schema["required"] if name in fields]}
 
 
 def _parameters(schema: dict[str, Any], in_path: list[str]) -> list[dict[str, Any]]:

@@ -18,6 +18,9 @@ PUBLIC: Final = "public"
 CREDENTIAL: Final = "credential"
 """The scope of operations that any valid credential may call."""
 
+WALLET: Final = "wallet"
+"""The scope of operations that a wallet does for itself: any access token of a sign-in may call, no API key."""
+
 Handler = Callable[..., Awaitable[Any]]
 _F = TypeVar("_F", bound=Handler)
 
@@ -47,16 +50,16 @@ class Operation(msgspec.Struct, frozen=True):
     """One thing the gateway can do.
 
     `name` is ``group.verb`` (``cache.get``), stable, and the name of the metric label. `path` may hold ``{name}``
-    segments. `scope` is `PUBLIC`, `CREDENTIAL` or a scope that the credential must cover. `request` is decoded from
-    the JSON body of POST and PUT, and from the query of GET and DELETE; segments of the path fill fields of the same
-    name. `response` is the type of a successful reply's body, `media_type` its form. `any_method`: existing clients may
-    use any method; documented is `method` alone. `body_optional`: an empty body is the same as ``{}``.
-    `idempotency`: None if repeating the operation does no harm. `websocket`: the path is one; `response` is then what
-    is said there. `url_credentials`: browsers call it where they cannot set headers, so a credential may stand in the
-    query. `per_resource`: a grant for one resource (``pubsub:publish:news``) is enough to reach the service, which
-    holds the resource at hand against it. `streaming`: served by way of ASGI, as those must be whose request or reply
-    is a stream. `accepts`: the handler reads the body itself, as it comes (`Request.stream`); its media types, each
-    with what it holds.
+    segments. `scope` is `PUBLIC`, `CREDENTIAL`, `WALLET` or a scope that the credential must cover. `request` is
+    decoded from the JSON body of POST and PUT, and from the query of GET and DELETE; segments of the path fill fields
+    of the same name. `response` is the type of a successful reply's body, `media_type` its form. `any_method`:
+    existing clients may use any method; documented is `method` alone. `body_optional`: an empty body is the same as
+    ``{}``. `idempotency`: None if repeating the operation does no harm. `websocket`: the path is one;
+    `response` is then what is said there. `url_credentials`: browsers call it where they cannot set headers, so a
+    credential may stand in the query. `per_resource`: a grant for one resource (``pubsub:publish:news``) is enough to
+    reach the service, which holds the resource at hand against it. `streaming`: served by way of ASGI,
+    as those must be whose request or reply is a stream. `accepts`: the handler reads the body itself, as it comes
+    (`Request.stream`); its media types, each with what it holds.
     Fields are only ever appended.
     """
 

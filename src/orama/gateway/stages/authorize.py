@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from orama.domain.identity import covers
+from orama.domain.scope import allows, covers
 from orama.errors import PermissionDenied, Unauthenticated
 from orama.gateway.kernel.call import Call
-from orama.gateway.kernel.operation import CREDENTIAL
+from orama.gateway.kernel.operation import CREDENTIAL, WALLET
 
 
 class Authorize:
@@ -18,7 +18,8 @@ class Authorize:
 
         Raises:
             Unauthenticated: the operation is not public and nobody was authenticated.
-            PermissionDenied: the credential's scopes do not reach the operation's.
+            PermissionDenied: the credential's scopes do not reach the operation's (reason ``scope_missing``), or no
+                wallet is calling where one must (reason ``wallet_required``).
         """
         route = call.route
         if route.public:
@@ -26,6 +27,12 @@ class Authorize:
         principal = call.principal
         if principal is None:
             raise Unauthenticated("missing API key", reason="missing_credential")
+        if route.scope == WALLET:
+            if principal.is_wallet:
+                return
+            raise PermissionDenied(
+                "this is for a wallet itself: send the access token of a sign-in, no API key", reason="wallet_required"
+            )
         if route.scope == CREDENTIAL or _reach(principal.scopes, route.scope):
             return
         if route.operation.per_resource and _reach_some(principal.scopes, route.scope):
@@ -48,4 +55,4 @@ def _reach_some(scopes: frozenset[str], wanted: str) -> bool:
 @lru_cache(maxsize=1024)
 def _reach(scopes: frozenset[str], wanted: str) -> bool:
     """Callers share few sets of scopes: the answer is computed once for each."""
-    return any(covers(granted, wanted) for granted in scopes)
+    return allows(scopes, wanted)

@@ -46,11 +46,14 @@ class Decode:
         if body.count(b"{") + body.count(b"[") > self._max_depth:
             self._check_depth(body)
         try:
-            call.arguments = route.decoder.decode(body)
+            arguments: msgspec.Struct = route.decoder.decode(body)
         except msgspec.ValidationError as cause:
             raise InvalidArgument(f"invalid body: {cause}", reason="invalid_body") from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as cause:
             raise InvalidArgument(f"invalid json body: {_public_text(cause)}", reason="invalid_json") from None
+        if call.path_values:  # The path wins: it is what the request was authorised and logged by.
+            arguments = msgspec.structs.replace(arguments, **call.path_values)
+        call.arguments = arguments
 
     def _check_depth(self, body: bytes) -> None:
         depth = 0

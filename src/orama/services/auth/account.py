@@ -13,7 +13,10 @@ import msgspec
 from orama.contracts.database import Database
 from orama.domain.namespace import PLATFORM
 from orama.domain.sql import Consistency, Statement
-from orama.errors import PermissionDenied
+from orama.errors import Conflict, PermissionDenied
+
+_MAX_TOLD: Final = 10
+"""Namespaces that a refusal names."""
 
 _IS_OF: Final = (
     "(EXISTS (SELECT 1 FROM account_wallets WHERE wallet = ? AND account = ?) "
@@ -63,6 +66,41 @@ class Accounts:
         return msgspec.convert(
             [dict(zip(AccountWallet.__struct_fields__, row, strict=True)) for row in rows], list[AccountWallet]
         ) or [AccountWallet(account, None)]
+
+    async def check_linkable(self, wallet: str, account: str, max_wallets: int) -> None:
+        """Say what stands against linking `wallet` to `account`; what is true in the end is decided as it is linked.
+
+        Raises:
+            Conflict: it acts for an account already, has memberships of its own, or the account has `max_wallets`.
+        """
+        mine = {one.wallet for one in await self.wallets(account)}
+        if wallet in mine:
+            raise Conflict("this wallet is linked to this account already", reason="already_linked")
+        if len(mine) >= max_wallets:
+            raise Conflict(
+                f"this account has {len(mine)} wallets, which is the most: unlink one first", reason="too_many_wallets"
+            )
+        find = Statement("SELECT account FROM account_wallets WHERE wallet = ?", (wallet,))
+        rows = (await self._database.query(PLATFORM, find)).rows
+        if rows and rows[0][0] is None:
+            return
+        if rows:
+            raise Conflict(
+                "this wallet acts for an account with other wallets: sign in with it and unlink it there first",
+                reason="linked_elsewhere",
+            )
+        find = Statement(
+            f"SELECT namespace FROM members WHERE wallet = ? ORDER BY namespace LIMIT {_MAX_TOLD}",  # noqa: S608
+            (wallet,),
+        )
+        namespaces = [str(namespace) for (namespace,) in (await self._database.query(PLATFORM, find)).rows]
+        if namespaces:
+            raise Conflict(
+                f"this wallet is itself a member of {', '.join(namespaces)}: sign in with it and leave or transfer "
+                "what it has first, as it would no longer reach it",
+                reason="wallet_has_memberships",
+                details={"namespaces": namespaces},
+            )
 
     def while_of(self, statement: Statement, wallet: str, account: str) -> Statement:
         """`statement`, which ends in its WHERE, for the case only that `wallet` still acts for `account`."""

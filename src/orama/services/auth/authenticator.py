@@ -10,11 +10,14 @@ import msgspec
 from orama.domain.api_key import PREFIX, key_subject, parse_api_key
 from orama.domain.identity import Method, Principal
 from orama.domain.namespace import Namespace
+from orama.domain.role import ROLE_SCOPES
+from orama.domain.scope import ALL_SCOPES
 from orama.errors import Unauthenticated
 from orama.services.auth.access_token import AccessTokens, Claims
-from orama.services.auth.api_key import ALL_SCOPES, ApiKeys
+from orama.services.auth.api_key import ApiKeys
 from orama.services.auth.decision import Accepted, Decision, Decisions, Refused
 from orama.services.auth.family import Families
+from orama.services.auth.key_use import KeyUses
 from orama.services.auth.settings import AuthSettings
 
 _JWT_DOTS: Final = 2
@@ -60,12 +63,14 @@ class Authenticator:
         access_tokens: AccessTokens,
         api_keys: ApiKeys,
         families: Families,
+        key_uses: KeyUses,
         settings: AuthSettings,
     ) -> None:
         self._decisions = decisions
         self._access_tokens = access_tokens
         self._api_keys = api_keys
         self._families = families
+        self._key_uses = key_uses
         self._settings = settings
 
     def recall(self, credentials: Credentials) -> Principal | None:
@@ -114,20 +119,22 @@ class Authenticator:
             holder = await self._holder(key)
         except Unauthenticated:
             return caller
-        return msgspec.structs.replace(caller, scopes=caller.scopes | holder.scopes)
+        return msgspec.structs.replace(caller, scopes=caller.scopes | holder.scopes, joined_key_id=holder.key_id)
 
     async def _decide_key(self, text: str) -> Decision:
         key = parse_api_key(text)
         record = key and await self._api_keys.authenticate(key)
         if record is None:
             return _INVALID_KEY
+        self._key_uses.note(record)
         principal = Principal(
             Method.API_KEY,
             key_subject(record.id),
             record.namespace,
-            record.scopes,
+            record.effective_scopes,
             key_id=record.id,
             family=record.family,
+            wallet=record.wallet,
         )
         return Accepted(principal, float("inf") if record.expires_at is None else record.expires_at / 1000)
 
@@ -137,9 +144,10 @@ class Authenticator:
         except Unauthenticated as refusal:
             return Refused(refusal.text, "invalid_token")
         key_id = claims.sub.removeprefix(PREFIX) if claims.sub.startswith(PREFIX) else None
-        scopes = await self._scopes_of_wallet(claims) if key_id is None else await self._scopes_of_key(claims, key_id)
-        if scopes is None:
+        standing = await self._wallets(claims) if key_id is None else await self._keys(claims, key_id)
+        if standing is None:
             return _INVALID_TOKEN
+        wallet, scopes = standing
         principal = Principal(
             Method.JWT,
             claims.sub,
@@ -149,19 +157,21 @@ class Authenticator:
             family=claims.sid,
             issued_at=claims.iat,
             expires_at=claims.exp,
+            wallet=wallet,
         )
         return Accepted(principal, claims.exp + self._settings.clock_skew_s)
 
-    async def _scopes_of_wallet(self, claims: Claims) -> frozenset[str] | None:
-        """All of them, while the sign-in lives that the token came from."""
-        family = claims.sid and await self._families.find(claims.sid)
-        if not family or (family.wallet, family.namespace) != (claims.sub, claims.namespace):
+    async def _wallets(self, claims: Claims) -> tuple[str, frozenset[str]] | None:
+        """The wallet, with the scopes of its role, while the sign-in lives that the token came from."""
+        living = claims.sid and await self._families.find(claims.sid)
+        if not living or (living.family.wallet, living.family.namespace) != (claims.sub, claims.namespace):
             return None
-        return frozenset(ALL_SCOPES)
+        return claims.sub, ROLE_SCOPES[living.role]
 
-    async def _scopes_of_key(self, claims: Claims, key_id: str) -> frozenset[str] | None:
-        """Those of the key that the token came from, while it is good."""
+    async def _keys(self, claims: Claims, key_id: str) -> tuple[str | None, frozenset[str]] | None:
+        """Whose the key is that the token came from, with its scopes, while it is good."""
         record = await self._api_keys.find(key_id)
         if record is None or (record.namespace, record.family) != (claims.namespace, claims.sid):
             return None
-        return record.scopes
+        self._key_uses.note(record)
+        return record.wallet, record.effective_scopes

@@ -11,6 +11,7 @@ import msgspec
 
 from orama.contracts.clock import Clock
 from orama.domain.identity import Principal
+from orama.domain.namespace import Namespace
 from orama.errors import Unauthenticated, Unavailable
 from orama.services.auth.settings import AuthSettings
 
@@ -91,13 +92,24 @@ class Decisions:
             raise Unauthenticated(decision.text, reason=decision.reason)
         return decision.principal
 
-    def forget(self, *, key_ids: Collection[str] = (), families: Collection[str] = ()) -> None:
-        """Drop at once what was decided on the keys `key_ids` and on credentials of the sign-ins `families`."""
+    def forget(
+        self,
+        *,
+        key_ids: Collection[str] = (),
+        families: Collection[str] = (),
+        members: Collection[tuple[Namespace, str]] = (),
+    ) -> None:
+        """Drop at once what was decided on these keys, on credentials of these sign-ins, and on those of members.
+
+        `members`: by namespace and wallet, when what a wallet may do there has changed.
+        """
         self._revocations += 1
         gone = [
             digest
             for digest, kept in self._accepted.items()
-            if kept.decision.principal.key_id in key_ids or kept.decision.principal.family in families
+            if (caller := kept.decision.principal).key_id in key_ids
+            or caller.family in families
+            or (caller.namespace, caller.wallet) in members
         ]
         for digest in gone:
             del self._accepted[digest]

@@ -15,11 +15,14 @@ import msgspec
 
 from orama.contracts.clock import Clock
 from orama.contracts.database import Database
+from orama.domain.audit import Action, Provenance
 from orama.domain.base62 import base62
 from orama.domain.namespace import PLATFORM, Namespace
+from orama.domain.role import Role
 from orama.domain.sql import Consistency, Statement
 from orama.domain.timestamp import to_ms
 from orama.errors import Precondition, Unauthenticated, Unavailable
+from orama.services.auth.audit import AuditLog, Condition
 from orama.services.auth.decision import Decisions
 from orama.services.auth.keyring import Keyring
 from orama.services.auth.settings import AuthSettings
@@ -57,6 +60,13 @@ class Family(msgspec.Struct, frozen=True):
     expires_at: int
 
 
+class LivingFamily(msgspec.Struct, frozen=True):
+    """A sign-in that is good now, and what its wallet is in the namespace now."""
+
+    family: Family
+    role: Role
+
+
 class Rotated(msgspec.Struct, frozen=True):
     """A family and the refresh token that is now good for it."""
 
@@ -73,12 +83,19 @@ class Families:
     """Opens, rotates and ends sign-ins. All races are decided by the database: gateways share it."""
 
     def __init__(
-        self, database: Database, clock: Clock, keyring: Keyring, decisions: Decisions, settings: AuthSettings
+        self,
+        database: Database,
+        clock: Clock,
+        keyring: Keyring,
+        decisions: Decisions,
+        audit: AuditLog,
+        settings: AuthSettings,
     ) -> None:
         self._database = database
         self._clock = clock
         self._keyring = keyring
         self._decisions = decisions
+        self._audit = audit
         self._settings = settings
 
     def opening(self, wallet: str, namespace: Namespace) -> tuple[Rotated, list[Statement]]:
@@ -96,17 +113,18 @@ class Families:
         )
         return Rotated(family, refresh_token), [create, _token_insertion(refresh_token, family.id, now)]
 
-    async def find(self, family_id: str) -> Family | None:
-        """The family, if it lives."""
+    async def find(self, family_id: str) -> LivingFamily | None:
+        """The family, if it lives and its wallet is still a member."""
         statement = Statement(
-            "SELECT id, wallet, namespace, expires_at FROM families "
-            "WHERE id = ? AND revoked_at IS NULL AND expires_at > ?",
+            "SELECT f.id, f.wallet, f.namespace, f.expires_at, m.role FROM families f "
+            "JOIN members m ON m.namespace = f.namespace AND m.wallet = f.wallet "
+            "WHERE f.id = ? AND f.revoked_at IS NULL AND f.expires_at > ?",
             (family_id, to_ms(self._clock.now())),
         )
         rows = (await self._database.query(PLATFORM, statement)).rows
-        return _family(rows[0]) if rows else None
+        return LivingFamily(_family(rows[0][:4]), msgspec.convert(rows[0][4], Role)) if rows else None
 
-    async def rotate(self, refresh_token: str, namespace: Namespace | None) -> Rotated:
+    async def rotate(self, refresh_token: str, namespace: Namespace | None, provenance: Provenance) -> Rotated:
         """Exchange a refresh token for its successor; `namespace`, if given, must be the token's.
 
         Raises:
@@ -123,7 +141,7 @@ class Families:
             if token.used_at is not None:
                 if now - token.used_at <= self._settings.refresh_grace_s * 1000:
                     return Rotated(token.family, successor)
-                await self.revoke(token.family.id)
+                await self.revoke(token.family.id, Action.SESSION_REUSE, provenance)
                 raise invalid_refresh_token("refresh_token_reused")
             consume = Statement(
                 "UPDATE refresh_tokens SET used_at = ? WHERE hash = ? AND used_at IS NULL "
@@ -138,18 +156,20 @@ class Families:
             return Rotated(token.family, successor)
         raise Unavailable("the session is being changed elsewhere; try again", retry_after_s=1)
 
-    async def revoke(self, family_id: str) -> None:
+    async def revoke(self, family_id: str, action: Action, provenance: Provenance) -> None:
         """End a family: its tokens and its API key are dead here at once, elsewhere within `decision_s`."""
-        await self._revoke("id = ?", family_id)
+        await self._revoke(Condition("id = ?", (family_id,)), action, provenance)
 
-    async def revoke_of_token(self, refresh_token: str) -> None:
+    async def revoke_of_token(self, refresh_token: str, provenance: Provenance) -> None:
         """End the family that a refresh token, used or not, belongs to; nothing, if it is unknown."""
         if _FORM.fullmatch(refresh_token) is not None:
-            await self._revoke("id = (SELECT family FROM refresh_tokens WHERE hash = ?)", _hash(refresh_token))
+            ended = Condition("id = (SELECT family FROM refresh_tokens WHERE hash = ?)", (_hash(refresh_token),))
+            await self._revoke(ended, Action.SESSION_LOGOUT, provenance)
 
-    async def revoke_all(self, wallet: str, namespace: Namespace) -> None:
+    async def revoke_all(self, wallet: str, namespace: Namespace, provenance: Provenance) -> None:
         """End all of a wallet's families in a namespace."""
-        await self._revoke("wallet = ? AND namespace = ?", wallet, namespace)
+        ended = Condition("wallet = ? AND namespace = ?", (wallet, namespace))
+        await self._revoke(ended, Action.SESSION_LOGOUT_ALL, provenance)
 
     def sweeps(self) -> tuple[Sweep, Sweep]:
         """The removal of families that ended long ago, and of their tokens.
@@ -166,11 +186,12 @@ class Families:
             platform_sweep(self._database, "families", _REMOVE_FAMILIES, ended_before),
         )
 
-    async def _revoke(self, condition: str, *arguments: str | bytes) -> None:
-        # `condition` is one of the three above.
-        sql = f"UPDATE families SET revoked_at = ? WHERE {condition} AND revoked_at IS NULL RETURNING id"  # noqa: S608
-        revoke = Statement(sql, (to_ms(self._clock.now()), *arguments))
-        (result,) = await self._database.execute(PLATFORM, [revoke])
+    async def _revoke(self, ended: Condition, action: Action, provenance: Provenance) -> None:
+        # `ended` is one of the three above.
+        sql = f"UPDATE families SET revoked_at = ? WHERE {ended.sql} AND revoked_at IS NULL RETURNING id"  # noqa: S608
+        revoke = Statement(sql, (to_ms(self._clock.now()), *ended.arguments))
+        record = self._audit.end_of_families(ended, action, provenance=provenance)
+        _, result = await self._database.execute(PLATFORM, [record, revoke])
         self._decisions.forget(families={str(row[0]) for row in result.rows.rows} if result.rows else ())
 
     async def _find_token(self, refresh_token: str) -> _Token | None:

@@ -12,15 +12,17 @@ from typing import Final
 from orama.contracts.clock import Clock
 from orama.contracts.database import Database
 from orama.domain.api_key import PREFIX
+from orama.domain.audit import LOCAL, Action, Provenance
 from orama.domain.identity import Principal
 from orama.domain.namespace import PLATFORM
 from orama.domain.purpose import LINK, Use, link_statement
 from orama.domain.sign_in_message import parse_message
 from orama.domain.sql import Result, Statement, Value
 from orama.domain.timestamp import to_ms
-from orama.domain.wallet import Wallet, parse_wallet
+from orama.domain.wallet import parse_wallet
 from orama.errors import Conflict, NotFound, PermissionDenied, Precondition, Unauthenticated, Unavailable
 from orama.services.auth.account import Accounts, AccountWallet
+from orama.services.auth.audit import AuditLog
 from orama.services.auth.challenge import Challenge, Challenges, verification_failed
 from orama.services.auth.decision import Decisions
 from orama.services.auth.settings import AuthSettings
@@ -28,7 +30,6 @@ from orama.services.auth.sign_in import SignedChallenge, parse_signer
 from orama.services.idempotency.attempt import Attempt, carry_out_unseen, once
 
 _ATTEMPTS: Final = 3
-_MAX_TOLD: Final = 10
 
 _COUNT: Final = "(SELECT count(*) FROM account_wallets WHERE account = ?)"
 _FRESH: Final = (
@@ -55,6 +56,7 @@ class Linking:
         accounts: Accounts,
         challenges: Challenges,
         decisions: Decisions,
+        audit: AuditLog,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -62,6 +64,7 @@ class Linking:
         self._accounts = accounts
         self._challenges = challenges
         self._decisions = decisions
+        self._audit = audit
 
     async def wallets(self, caller: Principal) -> list[AccountWallet]:
         """The wallets of the caller's account.
@@ -104,7 +107,12 @@ class Linking:
         )
 
     async def link(
-        self, caller: Principal, signed: SignedChallenge, *, attempt: Attempt | None = None
+        self,
+        caller: Principal,
+        signed: SignedChallenge,
+        provenance: Provenance = LOCAL,
+        *,
+        attempt: Attempt | None = None,
     ) -> list[AccountWallet]:
         """Let the wallet that signed act for the caller's account; returns the wallets that now do.
 
@@ -115,17 +123,20 @@ class Linking:
             Conflict: the wallet acts for an account already, has memberships of its own, or the account has as many
                 wallets as it may.
         """
-        await once(attempt, bool, lambda: self._link(caller, signed, attempt))
+        await once(attempt, bool, lambda: self._link(caller, signed, provenance, attempt))
         return await self._accounts.wallets(_account(caller))
 
-    async def _link(self, caller: Principal, signed: SignedChallenge, attempt: Attempt | None) -> bool:
+    async def _link(
+        self, caller: Principal, signed: SignedChallenge, provenance: Provenance, attempt: Attempt | None
+    ) -> bool:
         account, wallet = _account(caller), parse_signer(signed)
+        record = self._audit.entry_everywhere(account, Action.WALLET_LINK, wallet.subject, provenance=provenance)
         for _ in range(_ATTEMPTS):
             consume = await self._challenges.prove(signed.text, signed.signature, wallet, caller.namespace, Use.LINK)
             if parse_message(signed.text).statement != link_statement(account):
                 raise verification_failed("challenge_for_another_use")
             await self._check_fresh(caller)
-            await self._check_linkable(wallet, account)
+            await self._accounts.check_linkable(wallet.subject, account, self._settings.max_wallets_per_account)
             now = to_ms(self._clock.now())
             begin = Statement(
                 "INSERT INTO account_wallets (wallet, account, linked_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
@@ -145,20 +156,27 @@ class Linking:
                 expect_rows=1,
             )
             try:
-                await carry_out_unseen(self._database, [consume, begin, link], attempt)
+                await carry_out_unseen(self._database, [consume, begin, link, record], attempt)
             except Precondition:
                 continue  # The world changed between reading and writing: look again.
             return True
         raise _busy()
 
     async def unlink(
-        self, caller: Principal, wallet: str, *, revoke_keys: bool, attempt: Attempt | None = None
+        self,
+        caller: Principal,
+        wallet: str,
+        provenance: Provenance = LOCAL,
+        *,
+        revoke_keys: bool,
+        attempt: Attempt | None = None,
     ) -> list[AccountWallet]:
         """Let `wallet` no longer act for the caller's account, and end the sign-ins that it made.
 
         Args:
             caller: who asks.
             wallet: one of the account's, as people write it.
+            provenance: for the audit log.
             revoke_keys: end all lasting API keys of the account, too, as a thief may have made some.
             attempt: the key of the request, if it has one.
 
@@ -171,11 +189,23 @@ class Linking:
             NotFound: the wallet is not one of the account's.
             Conflict: it is the last one (reason ``last_wallet``).
         """
-        await once(attempt, bool, lambda: self._unlink(caller, wallet, revoke_keys=revoke_keys, attempt=attempt))
+        subject = parse_wallet(wallet).subject
+        record = self._audit.entry_everywhere(
+            *(_account(caller), Action.WALLET_UNLINK, subject),
+            provenance=provenance,
+            details={"revoke_keys": revoke_keys},
+        )
+
+        async def unlink_now() -> bool:
+            return await self._unlink(caller, subject, record, revoke_keys=revoke_keys, attempt=attempt)
+
+        await once(attempt, bool, unlink_now)
         return await self._accounts.wallets(_account(caller))
 
-    async def _unlink(self, caller: Principal, wallet: str, *, revoke_keys: bool, attempt: Attempt | None) -> bool:
-        account, subject = _account(caller), parse_wallet(wallet).subject
+    async def _unlink(
+        self, caller: Principal, subject: str, record: Statement, *, revoke_keys: bool, attempt: Attempt | None
+    ) -> bool:
+        account = _account(caller)
         for _ in range(_ATTEMPTS):
             await self._check_fresh(caller)
             mine = await self._accounts.wallets(account)
@@ -185,7 +215,7 @@ class Linking:
                 raise Conflict("this is the account's last wallet: link another one first", reason="last_wallet")
             try:
                 batch = self._unlinking(caller, account, subject, revoke_keys=revoke_keys)
-                results = await carry_out_unseen(self._database, batch, attempt)
+                results = await carry_out_unseen(self._database, [*batch, record], attempt)
             except Precondition:
                 continue
             _, families, keys, *_ = (_ids(result) for result in results)
@@ -236,37 +266,6 @@ class Linking:
                 f"this sign-in is older than {self._settings.link_sign_in_s} s: sign in again with a wallet of the "
                 "account, then change its wallets",
                 reason="sign_in_again",
-            )
-
-    async def _check_linkable(self, wallet: Wallet, account: str) -> None:
-        """Say what stands against it; what is true in the end is decided by the conditions in the batch."""
-        mine = {one.wallet for one in await self._accounts.wallets(account)}
-        if wallet.subject in mine:
-            raise Conflict("this wallet is linked to this account already", reason="already_linked")
-        if len(mine) >= self._settings.max_wallets_per_account:
-            raise Conflict(
-                f"this account has {len(mine)} wallets, which is the most: unlink one first", reason="too_many_wallets"
-            )
-        find = Statement("SELECT account FROM account_wallets WHERE wallet = ?", (wallet.subject,))
-        rows = (await self._database.query(PLATFORM, find)).rows
-        if rows and rows[0][0] is None:
-            return
-        if rows:
-            raise Conflict(
-                "this wallet acts for an account with other wallets: sign in with it and unlink it there first",
-                reason="linked_elsewhere",
-            )
-        find = Statement(
-            f"SELECT namespace FROM members WHERE wallet = ? ORDER BY namespace LIMIT {_MAX_TOLD}",  # noqa: S608
-            (wallet.subject,),
-        )
-        namespaces = [str(namespace) for (namespace,) in (await self._database.query(PLATFORM, find)).rows]
-        if namespaces:
-            raise Conflict(
-                f"this wallet is itself a member of {', '.join(namespaces)}: sign in with it and leave or transfer "
-                "what it has first, as it would no longer reach it",
-                reason="wallet_has_memberships",
-                details={"namespaces": namespaces},
             )
 
 

@@ -16,6 +16,7 @@ import msgspec
 
 from orama.contracts.clock import Clock
 from orama.contracts.database import Database
+from orama.domain.audit import LOCAL, Action, Provenance
 from orama.domain.base62 import base62
 from orama.domain.callback import Callback, parse_callback
 from orama.domain.namespace import PLATFORM, Namespace, parse_namespace
@@ -135,7 +136,14 @@ class Logins:
             state,
         )
 
-    async def finish(self, request: LoginRequest, signed: SignedChallenge, *, attempt: Attempt | None = None) -> str:
+    async def finish(
+        self,
+        request: LoginRequest,
+        signed: SignedChallenge,
+        provenance: Provenance = LOCAL,
+        *,
+        attempt: Attempt | None = None,
+    ) -> str:
         """The address to send the browser to: it hands an API key or a one-time code to the program.
 
         Raises:
@@ -143,7 +151,7 @@ class Logins:
         """
         signed = msgspec.structs.replace(signed, namespace=request.namespace)
         if request.code_challenge is None:
-            made = await self._sign_in.create_api_key(signed, attempt=attempt)
+            made = await self._sign_in.create_api_key(signed, provenance, attempt=attempt)
             return request.answered(
                 api_key=made.key.text, namespace=made.key.namespace, wallet=made.wallet.address, plan=PLAN
             )
@@ -162,9 +170,18 @@ class Logins:
             )
             return code, [insert]
 
-        return request.answered(code=await self._sign_in.redeem(signed, Use.LOGIN, keep, str, attempt))
+        code = await self._sign_in.redeem(signed, Use.LOGIN, keep, str, provenance, attempt)
+        return request.answered(code=code)
 
-    async def exchange(self, code: str, verifier: str, callback: str, *, attempt: Attempt | None = None) -> Login:
+    async def exchange(
+        self,
+        code: str,
+        verifier: str,
+        callback: str,
+        provenance: Provenance = LOCAL,
+        *,
+        attempt: Attempt | None = None,
+    ) -> Login:
         """The credentials of a sign-in for a one-time code, its verifier, and the callback that it was handed to.
 
         A code that is presented a second time with its verifier is in two hands: the sign-in that it became ends.
@@ -173,21 +190,25 @@ class Logins:
             Unauthenticated: one of the three does not fit, or the code is over.
         """
         try:
-            done = await once(attempt, _Exchanged, lambda: self._exchange(code, verifier, callback, attempt))
+            done = await once(
+                attempt, _Exchanged, lambda: self._exchange(code, verifier, callback, provenance, attempt)
+            )
         except Unauthenticated as refusal:
             # Only now is it sure that this is no repeat of the first request with the same idempotency key.
             if refusal.reason == _REUSED:
-                await self._end_what_became_of(code)
+                await self._end_what_became_of(code, provenance)
             raise
         return Login(done.signer.wallet, done.signer.account, await self._sign_in.signed_in(done.opened))
 
-    async def _exchange(self, code: str, verifier: str, callback: str, attempt: Attempt | None) -> _Exchanged:
+    async def _exchange(
+        self, code: str, verifier: str, callback: str, provenance: Provenance, attempt: Attempt | None
+    ) -> _Exchanged:
         found = await self._find(code)
         if found is None or found.callback != callback or not fits(found.code_challenge, verifier):
             raise _refusal()
         if found.used_at is not None:
             raise _refusal(_REUSED)
-        signer = Signer(parse_wallet(found.wallet), found.account)
+        signer = Signer(parse_wallet(found.wallet), found.account, provenance)
         opened, effects = await self._sign_in.open_family(signer, found.namespace)
         now = to_ms(self._clock.now())
         use = Statement(
@@ -224,10 +245,10 @@ class Logins:
         rows = (await self._database.query(PLATFORM, find, consistency=Consistency.LINEARIZABLE)).rows
         return msgspec.convert(dict(zip(_Code.__struct_fields__, rows[0], strict=True)), _Code) if rows else None
 
-    async def _end_what_became_of(self, code: str) -> None:
+    async def _end_what_became_of(self, code: str, provenance: Provenance) -> None:
         found = await self._find(code)
         if found is not None and found.family is not None:
-            await self._families.revoke(found.family)
+            await self._families.revoke(found.family, Action.SESSION_CODE_REUSE, provenance)
 
 
 def _refusal(reason: str = _INVALID) -> Unauthenticated:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from orama.domain.api_key import key_subject, parse_api_key
+from orama.domain.audit import LOCAL, Action, Provenance
 from orama.domain.identity import Method, Principal
 from orama.domain.namespace import Namespace
 from orama.errors import InvalidArgument, PermissionDenied, Unauthenticated
@@ -30,13 +31,15 @@ class Sessions:
         self._api_keys = api_keys
         self._access_tokens = access_tokens
 
-    async def refresh(self, refresh_token: str, namespace: Namespace | None) -> Refreshed:
+    async def refresh(
+        self, refresh_token: str, namespace: Namespace | None, provenance: Provenance = LOCAL
+    ) -> Refreshed:
         """Exchange a refresh token for a new pair; `namespace`, if given, must be the token's.
 
         Raises:
             Unauthenticated: the token does not hold.
         """
-        rotated = await self._families.rotate(refresh_token, namespace)
+        rotated = await self._families.rotate(refresh_token, namespace, provenance)
         family = rotated.family
         token = await self._access_tokens.issue(family.wallet, family.namespace, family.id)
         return Refreshed(token, rotated.refresh_token, family.wallet, family.namespace)
@@ -47,10 +50,10 @@ class Sessions:
         Raises:
             Unauthenticated: `caller` came without an access token of a family, or the family has ended.
         """
-        family = await self._families.find(caller.family) if caller.family and caller.method is Method.JWT else None
-        if family is None:
+        living = await self._families.find(caller.family) if caller.family and caller.method is Method.JWT else None
+        if living is None:
             raise invalid_refresh_token()
-        token = await self._access_tokens.issue(caller.subject, caller.namespace, family.id)
+        token = await self._access_tokens.issue(caller.subject, caller.namespace, living.family.id)
         return Refreshed(token, None, caller.subject, caller.namespace)
 
     async def exchange(self, api_key: str | None) -> tuple[IssuedToken, Namespace]:
@@ -69,7 +72,13 @@ class Sessions:
         return token, record.namespace
 
     async def logout(
-        self, caller: Principal | None, *, refresh_token: str, namespace: Namespace | None, everywhere: bool
+        self,
+        caller: Principal | None,
+        *,
+        refresh_token: str,
+        namespace: Namespace | None,
+        everywhere: bool,
+        provenance: Provenance = LOCAL,
     ) -> None:
         """End one family, that of the refresh token or of the caller, or all of the caller's in a namespace.
 
@@ -81,7 +90,7 @@ class Sessions:
             InvalidArgument: there is neither a refresh token nor a caller.
         """
         if refresh_token:
-            await self._families.revoke_of_token(refresh_token)
+            await self._families.revoke_of_token(refresh_token, provenance)
             return
         if everywhere:
             if caller is None or caller.method is not Method.JWT:
@@ -90,8 +99,8 @@ class Sessions:
                 raise PermissionDenied(
                     f"this token is for the namespace {caller.namespace!r}", reason="foreign_namespace"
                 )
-            await self._families.revoke_all(caller.subject, caller.namespace)
+            await self._families.revoke_all(caller.subject, caller.namespace, provenance)
         elif caller is None:
             raise InvalidArgument("nothing to revoke: send a refresh_token or a credential", reason="nothing_to_revoke")
         if caller.family is not None:
-            await self._families.revoke(caller.family)
+            await self._families.revoke(caller.family, Action.SESSION_LOGOUT, provenance)

@@ -59,8 +59,24 @@ class AuthSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     """How many wallets may be linked to one account, the first included."""
     link_sign_in_s: int = 900
     """How old a sign-in may be that links or unlinks wallets."""
+    max_memberships_per_wallet: int = 100
+    """In how many namespaces a wallet may be when it accepts an invitation."""
+    max_members_per_namespace: int = 1_000
+    """How many members a namespace may have when somebody accepts an invitation."""
+    max_invitations_per_namespace: int = 50
+    """Invitations per namespace that wait to be accepted."""
+    invitation_s: int = 7 * 24 * 3600
+    """How long an invitation is good, unless its maker says otherwise."""
+    max_invitation_s: int = 30 * 24 * 3600
+    """How long an invitation may be good."""
     max_keys_per_wallet: int = 20
     """Lasting API keys per wallet and namespace."""
+    max_keys_without_wallet: int = 100
+    """Lasting API keys per namespace that were made by keys and are no wallet's."""
+    key_overlap_s: int = 24 * 3600
+    """How long a key that is rotated still works, unless the caller says otherwise."""
+    max_key_overlap_s: int = 7 * 24 * 3600
+    """How long a key that is rotated may still work."""
     development: bool = False
     """Offer keys without a signature for namespaces that nobody has; never on a public gateway."""
 
@@ -78,3 +94,9 @@ class AuthSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     """The least time between two readings of that set, however many tokens name keys that are not in it."""
     ended_retention_s: int = 30 * 24 * 3600
     """How long sign-ins and API keys that ended, by time or by revocation, can still be listed."""
+    key_use_write_s: float = 60.0
+    """How often the last uses of API keys, which are kept to the hour, are written."""
+    max_key_uses: int = 10_000
+    """API keys whose last use waits to be written."""
+    audit_retention_s: int = 90 * 24 * 3600
+    """How long the audit log is kept."""

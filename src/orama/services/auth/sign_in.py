@@ -11,6 +11,7 @@ import msgspec
 from orama.contracts.clock import Clock
 from orama.contracts.database import Database
 from orama.domain.api_key import ApiKey
+from orama.domain.audit import LOCAL, Action, Provenance
 from orama.domain.base62 import base62
 from orama.domain.namespace import Namespace, parse_namespace
 from orama.domain.purpose import Use, statement_of
@@ -21,6 +22,7 @@ from orama.errors import Conflict, InvalidArgument, PermissionDenied, Preconditi
 from orama.services.auth.access_token import AccessTokens, IssuedToken
 from orama.services.auth.account import Accounts
 from orama.services.auth.api_key import ApiKeys
+from orama.services.auth.audit import AuditLog
 from orama.services.auth.challenge import Challenge, Challenges, verification_failed
 from orama.services.auth.family import Families, Rotated
 from orama.services.auth.namespace import Namespaces
@@ -78,6 +80,7 @@ class Signer(msgspec.Struct, frozen=True):
 
     wallet: Wallet
     account: str
+    provenance: Provenance = LOCAL
 
 
 _T = TypeVar("_T")
@@ -99,6 +102,7 @@ class SignIn:
         families: Families,
         api_keys: ApiKeys,
         access_tokens: AccessTokens,
+        audit: AuditLog,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -109,6 +113,7 @@ class SignIn:
         self._families = families
         self._api_keys = api_keys
         self._access_tokens = access_tokens
+        self._audit = audit
 
     async def challenge(
         self,
@@ -139,7 +144,9 @@ class SignIn:
             attempt=attempt,
         )
 
-    async def verify(self, signed: SignedChallenge, *, attempt: Attempt | None = None) -> SignedIn:
+    async def verify(
+        self, signed: SignedChallenge, provenance: Provenance = LOCAL, *, attempt: Attempt | None = None
+    ) -> SignedIn:
         """Sign in: a family with its tokens, and an API key that dies with it.
 
         Raises:
@@ -147,7 +154,8 @@ class SignIn:
             PermissionDenied: the namespace is another's, or the wallet was unlinked from its account.
             Conflict: the account has claimed as many namespaces as it may.
         """
-        return await self.signed_in(await self.redeem(signed, Use.VERIFY, self.open_family, Opened, attempt))
+        opened = await self.redeem(signed, Use.VERIFY, self.open_family, Opened, provenance, attempt)
+        return await self.signed_in(opened)
 
     async def signed_in(self, opened: Opened) -> SignedIn:
         """The credentials of a family that has been opened, with its first access token."""
@@ -155,16 +163,20 @@ class SignIn:
         token = await self._access_tokens.issue(family.wallet, family.namespace, family.id)
         return SignedIn(token, opened.rotated.refresh_token, opened.key)
 
-    async def create_api_key(self, signed: SignedChallenge, *, attempt: Attempt | None = None) -> IssuedKey:
+    async def create_api_key(
+        self, signed: SignedChallenge, provenance: Provenance = LOCAL, *, attempt: Attempt | None = None
+    ) -> IssuedKey:
         """A new API key that lasts until it is revoked.
 
         Raises:
             Unauthenticated, PermissionDenied: as `verify`.
             Conflict: as `verify`, or the account has as many keys as it may.
         """
-        return await self.redeem(signed, Use.API_KEY, self._create_key, IssuedKey, attempt)
+        return await self.redeem(signed, Use.API_KEY, self._create_key, IssuedKey, provenance, attempt)
 
-    async def register(self, signed: SignedChallenge, name: str, *, attempt: Attempt | None = None) -> App:
+    async def register(
+        self, signed: SignedChallenge, name: str, provenance: Provenance = LOCAL, *, attempt: Attempt | None = None
+    ) -> App:
         """Record an application of the wallet's in the namespace.
 
         Raises:
@@ -177,11 +189,13 @@ class SignIn:
             app = App("app_" + base62(secrets.token_bytes(12)), name, namespace, signer.wallet)
             row = (app.id, namespace, name, signer.account, to_ms(self._clock.now()))
             sql = "INSERT INTO apps (id, namespace, name, wallet, created_at) VALUES (?, ?, ?, ?, ?)"
-            return app, [Statement(sql, row)]
+            return app, [Statement(sql, row), self._record(signer, namespace, Action.APP_REGISTER, app.id)]
 
-        return await self.redeem(signed, Use.REGISTER, create, App, attempt)
+        return await self.redeem(signed, Use.REGISTER, create, App, provenance, attempt)
 
-    async def create_unclaimed_key(self, wallet: str, namespace: str, *, attempt: Attempt | None = None) -> IssuedKey:
+    async def create_unclaimed_key(
+        self, wallet: str, namespace: str, provenance: Provenance = LOCAL, *, attempt: Attempt | None = None
+    ) -> IssuedKey:
         """A key without any proof, in development only, for a namespace that nobody has.
 
         Raises:
@@ -194,33 +208,43 @@ class SignIn:
                 reason="simple_key_disabled",
             )
         named = parse_wallet(wallet)
-        key, creation = self._api_keys.creation_unclaimed(self._namespace(namespace), f"simple key of {named.subject}")
+        key, creation = self._api_keys.creation_unclaimed(
+            self._namespace(namespace), f"simple key of {named.subject}", provenance
+        )
         issued = IssuedKey(key, named, to_ms(self._clock.now()))
         try:
-            return await carry_out(self._database, [creation], issued, attempt)
+            return await carry_out(self._database, creation, issued, attempt)
         except Precondition as error:
             raise Conflict(
                 f"the namespace {key.namespace!r} has an owner: sign in with a wallet", reason="namespace_claimed"
             ) from error
 
     async def redeem(
-        self, signed: SignedChallenge, use: Use, plan: Plan[_T], kind: type[_T], attempt: Attempt | None
+        self,
+        signed: SignedChallenge,
+        use: Use,
+        plan: Plan[_T],
+        kind: type[_T],
+        provenance: Provenance,
+        attempt: Attempt | None,
     ) -> _T:
         """Use the challenge up, admit the wallet's account and carry `plan` out: all of it or nothing.
 
         Returns what `plan` did, or what it did in an earlier attempt.
         """
-        return await once(attempt, kind, lambda: self._redeem_now(signed, use, plan, attempt))
+        return await once(attempt, kind, lambda: self._redeem_now(signed, use, plan, provenance, attempt))
 
-    async def _redeem_now(self, signed: SignedChallenge, use: Use, plan: Plan[_T], attempt: Attempt | None) -> _T:
+    async def _redeem_now(
+        self, signed: SignedChallenge, use: Use, plan: Plan[_T], provenance: Provenance, attempt: Attempt | None
+    ) -> _T:
         """What is read beforehand makes for good messages; what is true is decided by the conditions in the batch."""
         wallet, namespace = parse_signer(signed), self._namespace(signed.namespace)
         for _ in range(_ATTEMPTS):
             consume = await self._challenges.prove(signed.text, signed.signature, wallet, namespace, use)
             account = await self._accounts.of(wallet.subject)
             consume = self._accounts.while_of(consume, wallet.subject, account)
-            admission = await self._namespaces.admission(namespace, account)
-            outcome, effects = await plan(Signer(wallet, account), namespace)
+            admission = await self._namespaces.admission(namespace, account, provenance)
+            outcome, effects = await plan(Signer(wallet, account, provenance), namespace)
             try:
                 return await carry_out(self._database, [consume, *admission, *effects], outcome, attempt)
             except Precondition:
@@ -234,11 +258,18 @@ class SignIn:
         if signer.wallet.subject != signer.account:
             note = "UPDATE families SET signer = ? WHERE id = ?"
             statements.append(Statement(note, (signer.wallet.subject, opened.family.id), expect_rows=1))
-        return Opened(opened, key), [*statements, creation]
+        record = self._record(signer, namespace, Action.SESSION_SIGN_IN, opened.family.id)
+        return Opened(opened, key), [*statements, creation, record]
 
     async def _create_key(self, signer: Signer, namespace: Namespace) -> tuple[IssuedKey, list[Statement]]:
-        key, creation = await self._api_keys.creation_for_member(signer.account, namespace, "signed")
-        return IssuedKey(key, signer.wallet, to_ms(self._clock.now())), [creation]
+        key, creation = await self._api_keys.creation_for_member(signer.account, namespace, "signed", signer.provenance)
+        return IssuedKey(key, signer.wallet, to_ms(self._clock.now())), creation
+
+    def _record(self, signer: Signer, namespace: Namespace, action: Action, target: str) -> Statement:
+        details = {} if signer.wallet.subject == signer.account else {"signer": signer.wallet.subject}
+        return self._audit.entry(
+            namespace, signer.account, action, target, provenance=signer.provenance, details=details
+        )
 
     def _namespace(self, text: str) -> Namespace:
         return parse_namespace(text) if text else self._settings.default_namespace

@@ -226,6 +226,7 @@ async def test_whoami_by_access_token(gateway, clock):
         "not_before": now,
         "expires_at": now + 900,
         "namespace": "shop",
+        "scopes": ["*"],
     }
 
 
@@ -238,6 +239,7 @@ async def test_w9_item_10_whoami_never_shows_the_secret(gateway):
         "method": "api_key",
         "api_key": key.partition(f"_{secret}")[0],
         "namespace": "shop",
+        "scopes": ["*"],
     }
     token = await gateway.handlers.token(await call_with(gateway, x_api_key=key))
     identity = body(

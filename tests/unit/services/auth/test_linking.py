@@ -14,6 +14,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from orama.domain.audit import LOCAL
 from orama.domain.namespace import Namespace
 from orama.domain.sign_in_message import parse_message
 from orama.errors import Conflict, InvalidArgument, NotFound, PermissionDenied, RateLimited, Unauthenticated
@@ -73,6 +74,40 @@ async def test_what_the_linked_wallet_claims_is_the_accounts(gateway):
     await gateway.sign_in(SECOND, "bank")
     assert await gateway.rows("SELECT claimed_by FROM namespaces WHERE name = 'bank'") == [(FIRST.subject,)]
     assert await subject_of(gateway, FIRST, "bank") == FIRST.subject
+
+
+async def test_who_is_granted_or_invited_by_a_linked_wallet_is_the_account(gateway):
+    await link(gateway, await caller_of(gateway, FIRST, "home"), SECOND)
+    owner = await caller_of(gateway, STRANGER)
+    for role in ("member", "reader"):
+        await gateway.auth.namespaces.grant(SHOP, SECOND.subject, role)
+        assert await gateway.rows(
+            "SELECT role FROM members WHERE namespace = 'shop' AND wallet = ?", FIRST.subject
+        ) == [(role,)]
+    assert await gateway.rows("SELECT count(*) FROM members WHERE wallet = ?", SECOND.subject) == [(0,)]
+    await gateway.auth.members.remove(owner, FIRST.subject, LOCAL)
+    create, accept = gateway.auth.invitations.create, gateway.auth.invitations.accept
+    token = (await create(owner, "reader", LOCAL, invited=SECOND.subject)).token
+    with pytest.raises(NotFound):
+        await accept(await caller_of(gateway, THIRD, "third"), token, LOCAL)
+    await accept(await caller_of(gateway, FIRST, "home"), token, LOCAL)
+    assert await subject_of(gateway, SECOND) == FIRST.subject
+
+
+async def test_wallet_that_is_nobodys_is_not_granted_and_accepts_nothing(gateway):
+    account = await caller_of(gateway, FIRST, "home")
+    await link(gateway, account, SECOND)
+    await unlink(gateway, await caller_of(gateway, SECOND, "home"), FIRST)
+    owner = await caller_of(gateway, STRANGER)
+    with pytest.raises(PermissionDenied) as failure:
+        await gateway.auth.namespaces.grant(SHOP, FIRST.subject, "reader")
+    assert failure.value.reason == "wallet_unlinked"
+    token = (await gateway.auth.invitations.create(owner, "reader", LOCAL, invited=FIRST.subject)).token
+    with pytest.raises(NotFound):
+        await gateway.auth.invitations.accept(await caller_of(gateway, THIRD, "third"), token, LOCAL)
+    assert (
+        await gateway.auth.invitations.accept(await caller_of(gateway, SECOND, "home"), token, LOCAL)
+    ).role == "reader"
 
 
 async def test_limits_of_a_wallet_are_those_of_its_account(another_gateway):

@@ -47,14 +47,8 @@ async def test_living_sign_in_loses_nothing(gateway, clock):
     for _ in range(5):
         clock.advance(DAY_S)
         token = (await gateway.auth.sessions.refresh(token, None)).refresh_token
-    assert await sweep(gateway) == {
-        "challenges": 1,
-        "login_codes": 0,
-        "refresh_tokens": 0,
-        "families": 0,
-        "api_keys": 0,
-        "signing_keys": 0,
-    }
+    removed = await sweep(gateway)
+    assert (removed.pop("challenges"), set(removed.values())) == (1, {0})
     with pytest.raises(Unauthenticated) as refusal:
         await gateway.auth.sessions.refresh(signed_in.refresh_token, None)
     assert refusal.value.reason == "refresh_token_reused", "what shows that a token was stolen must stay"
@@ -125,7 +119,9 @@ async def test_sweeps_of_several_gateways_at_once_remove_each_row_once(gateway, 
     assert removed == [10, 10, 10]
 
 
-@pytest.mark.parametrize("name", ["challenges", "refresh_tokens", "families", "api_keys", "signing_keys"])
+@pytest.mark.parametrize(
+    "name", ["challenges", "refresh_tokens", "families", "api_keys", "signing_keys", "invitations", "audit"]
+)
 async def test_what_is_over_is_found_by_an_index(gateway, database, tmp_path, name):
     """A sweep that looked at every row would hold the platform's writer for as long as the table is."""
     (one,) = [one for one in gateway.auth.sweeps if one.name == name]

@@ -60,6 +60,7 @@ FIXED: dict[str, dict[str, Any] | None] = {
     "cache.scan": {"dmap": "notes", "match": "^o"},
     "pubsub.publish": {"topic": "news", "data_base64": "aGVsbG8="},
     "pubsub.topics": None,
+    "pubsub.presence": {"topic": "news"},
     "pubsub.ws": {"topic": "news"},
 }
 

@@ -59,7 +59,9 @@ async def socket(running: Any, target: str, headers: dict[str, str] | None = Non
         return
     url = running.url.replace("http://", "ws://") + target
     try:
-        connection = await connect(url, additional_headers=headers, compression=None, ping_interval=None, max_size=None)
+        connection = await connect(
+            url, additional_headers=headers, compression=None, ping_interval=None, max_size=None, max_queue=None
+        )
     except InvalidStatus as refusal:
         reply = refusal.response
         raise Refused(reply.status_code, list(reply.headers.raw_items()), bytes(reply.body or b"")) from None

@@ -15,7 +15,7 @@ from orama.backends.cache.memory import MemoryCacheSettings
 from orama.backends.database.sqlite.settings import SqliteSettings
 from orama.domain.cache import CacheLimits
 from orama.domain.journal import JournalLimits
-from orama.domain.pubsub import PubSubLimits
+from orama.domain.pubsub import PresenceSettings, PubSubLimits
 from orama.domain.sql import SqlLimits
 from orama.gateway.kernel.limits import HttpLimits
 from orama.gateway.websocket.limits import WebSocketLimits
@@ -88,6 +88,8 @@ class PubSubConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Bounds on messages and subscriptions."""
     history: JournalLimits = JournalLimits()
     """Bounds on the histories of topics."""
+    presence: PresenceSettings = PresenceSettings()
+    """Members of topics."""
 
 
 class LogConfig(msgspec.Struct, frozen=True, kw_only=True):

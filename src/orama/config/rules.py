@@ -117,6 +117,7 @@ _NOT_ABOVE: Final = (
     ("idempotency.max_kept_bytes", "database.limits.max_value_bytes"),
     ("pubsub.limits.max_message_bytes", "database.limits.max_value_bytes"),
     ("pubsub.limits.max_message_bytes", "pubsub.history.max_bytes"),
+    ("pubsub.presence.renew_s", "pubsub.presence.lease_s"),
     ("server.max_connections_per_address", "server.max_connections"),
     ("server.max_request_line_bytes", "server.max_header_bytes"),
 )

@@ -44,6 +44,11 @@ class Principal(msgspec.Struct, frozen=True):
         """Whether a wallet that signed in is calling itself, rather than a key that it or somebody else made."""
         return self.method is Method.JWT and self.key_id is None
 
+    @property
+    def owner(self) -> str:
+        """Who it is for others: the wallet, whichever of its keys or tokens it came with, or else the key."""
+        return self.wallet or self.subject
+
     def allows(self, scope: str) -> bool:
         """Whether any of its scopes reaches `scope`."""
         return allows(self.scopes, scope)

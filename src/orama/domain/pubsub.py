@@ -29,7 +29,7 @@ class PresenceKind(Enum):
 
 
 class PresenceEvent(msgspec.Struct, frozen=True, gc=False):
-    """A member came, changed or went. `meta` is a JSON object as text, absent when the member leaves."""
+    """A member came, changed or went. `meta` is a JSON object as text, if there is one; never of who leaves."""
 
     kind: PresenceKind
     member_id: str
@@ -48,6 +48,29 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     published_at: int
     position: Position | None = None
     presence: PresenceEvent | None = None
+
+
+class Member(msgspec.Struct, frozen=True, gc=False):
+    """Somebody who is present on a topic. `joined_at`: unix milliseconds. `meta`: a JSON object as text, if any."""
+
+    member_id: str
+    joined_at: int
+    meta: bytes | None
+
+
+class PresenceSettings(msgspec.Struct, frozen=True):
+    """How long presence outlives a gateway that died, and what a member may cost."""
+
+    lease_s: float = 15.0
+    """How long other gateways wait for a sign of life before a gateway's members are gone."""
+    renew_s: float = 5.0
+    """How often a gateway gives one."""
+    max_members: int = 5_000
+    """Most members of one topic."""
+    max_member_id_bytes: int = 128
+    """Longest member id, in UTF-8."""
+    max_meta_bytes: int = 1024
+    """Longest JSON that a member says about itself."""
 
 
 class PubSubLimits(msgspec.Struct, frozen=True):

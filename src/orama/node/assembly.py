@@ -56,6 +56,7 @@ from orama.gateway.stages.routing import Routing
 from orama.gateway.stages.upgrade import Upgrade
 from orama.gateway.websocket.connection import WebSocketServices
 from orama.node.data_directory import DataDirectory
+from orama.node.pubsub_metrics import offer_pubsub_metrics
 from orama.services.auth.assembly import Auth, open_auth
 from orama.services.auth.keyring import Keyring
 from orama.services.cache.service import CacheService
@@ -65,6 +66,7 @@ from orama.services.health import HealthService
 from orama.services.idempotency.service import Idempotency
 from orama.services.limiter import RateLimiter
 from orama.services.migrations import migrate_platform
+from orama.services.presence.service import PresenceService
 from orama.services.pubsub.assembly import open_pubsub
 from orama.services.sweeper import Sweeper
 from orama.telemetry.log import LogWriter, make_logger, resolve_format
@@ -120,6 +122,7 @@ async def assemble(config: Config, data: DataDirectory, stack: AsyncExitStack, c
         config.idempotency,
         in_use_s=config.server.request_timeout_s,
     )
+    presence = await _open_presence(config, database, broker, clock, data.node_id(), stack)
     pubsub = open_pubsub(database, broker, clock, config.pubsub.limits, config.pubsub.history)
     sweeper = Sweeper(
         (*auth.sweeps, *idempotency.sweeps(), *pubsub.sweeps),
@@ -161,7 +164,7 @@ async def assemble(config: Config, data: DataDirectory, stack: AsyncExitStack, c
         *operations_of("database", DatabaseHandlers(database_service)),
         *operations_of("migrations", MigrationHandlers(MigrationService(database, config.database.limits, clock))),
         *operations_of("cache", CacheHandlers(cache_service)),
-        *operations_of("pubsub", PubSubHandlers(pubsub.service, limiter, config.websocket)),
+        *operations_of("pubsub", PubSubHandlers(pubsub.service, presence, limiter, auth.watch, config.websocket)),
     )
     operations = IdempotencyKeys(idempotency).guard(operations)
     openapi = msgspec.json.encode(openapi_document(operations, version=orama.__version__))
@@ -194,6 +197,8 @@ async def assemble(config: Config, data: DataDirectory, stack: AsyncExitStack, c
     _run_in_background(stack, in_flight.sweep(), "deadlines")
     _run_in_background(stack, connections.sweep(), "connection-deadlines")
     _run_in_background(stack, sweeper.run(), "sweeper")
+    _run_in_background(stack, presence.run(), "presence")
+    _run_in_background(stack, auth.watch.run(), "credential-watch")
 
     metrics.add_gauge("orama_http_in_flight", "Requests being answered.", lambda: len(in_flight))
     metrics.add_gauge("orama_http_connections", "Open connections.", lambda: len(connections))
@@ -213,27 +218,7 @@ async def assemble(config: Config, data: DataDirectory, stack: AsyncExitStack, c
         "orama_swept_rows", "Rows removed since their time was over.", ("place",), lambda: sweeper.removed
     )
     metrics.add_counts("orama_sweep_failures", "Removals that failed.", ("place",), lambda: sweeper.failures)
-    counts, sockets = pubsub.rooms.counts, websockets.counts
-    metrics.add_gauge("orama_websockets", "Open WebSockets.", lambda: sockets.open)
-    metrics.add_gauge("orama_pubsub_subscribers", "Connections that are subscribed.", lambda: pubsub.rooms.users)
-    metrics.add_counts(
-        "orama_websockets_cut",
-        "WebSockets closed by the node because the client was too slow, or gave no sign of life.",
-        ("reason",),
-        lambda: {("slow",): sockets.slow_consumers_cut, ("dead",): sockets.dead_peers_cut},
-    )
-    metrics.add_counts(
-        "orama_pubsub_messages",
-        "Messages published, and copies of them delivered to subscribers.",
-        ("direction",),
-        lambda: {("published",): pubsub.service.published, ("delivered",): counts.delivered},
-    )
-    metrics.add_counts(
-        "orama_pubsub_gaps",
-        "Messages that were not heard of in time: filled from the history, or lost.",
-        ("outcome",),
-        lambda: {("filled",): counts.filled, ("lost",): counts.lost + broker.gaps},
-    )
+    offer_pubsub_metrics(metrics, pubsub, presence, broker, websockets.counts)
     metrics.add_counts("orama_log_dropped", "Log lines lost to a slow reader.", (), lambda: {(): writer.dropped})
     return Node(
         AsgiDriver(pipeline, config.server, addresses, cors.constant, config.websocket, websockets.counts),
@@ -281,6 +266,15 @@ async def _open_broker(config: Config, stack: AsyncExitStack) -> Broker:
     broker = LocalBroker(config.pubsub.limits.max_message_bytes)
     stack.push_async_callback(broker.close)
     return broker
+
+
+async def _open_presence(
+    config: Config, database: Database, broker: Broker, clock: Clock, node_id: str, stack: AsyncExitStack
+) -> PresenceService:
+    presence = PresenceService(database, broker, clock, config.pubsub.presence, node_id=node_id)
+    await presence.open()
+    stack.push_async_callback(presence.close)
+    return presence
 
 
 def _run_in_background(stack: AsyncExitStack, work: Coroutine[Any, Any, None], name: str) -> None:

@@ -44,6 +44,47 @@ class TopicList(msgspec.Struct):
     count: int
 
 
+class PresenceQuery(msgspec.Struct, gc=False):
+    """Whose members to list."""
+
+    topic: Text = ""
+
+
+class PresentMember(msgspec.Struct, gc=False, omit_defaults=True):
+    """Somebody who is there, in both spellings that clients know.
+
+    `joined_at` is in unix seconds, `joinedAt` in unix milliseconds. `meta`: what the member says about itself.
+    """
+
+    member_id: str
+    joined_at: int
+    also_member_id: str = msgspec.field(name="memberId")
+    joined_at_ms: int = msgspec.field(name="joinedAt")
+    meta: Annotated[msgspec.Raw | msgspec.UnsetType, msgspec.Meta(extra_json_schema={"type": "object"})] = msgspec.UNSET
+
+
+class PresenceList(msgspec.Struct):
+    """The members of a topic on all nodes, in the order in which they came."""
+
+    topic: str
+    members: list[PresentMember]
+    count: int
+
+
+class Greeting(msgspec.Struct, omit_defaults=True):
+    """The first frame to a client that asked for what it missed.
+
+    `recovered`: whether everything since then follows. `offset` and `epoch`: up to where the topic's history is known
+    to the client with that; absent if the topic has none.
+    """
+
+    type: str
+    topic: str
+    recovered: bool
+    offset: int | msgspec.UnsetType = msgspec.UNSET
+    epoch: str | msgspec.UnsetType = msgspec.UNSET
+
+
 class OpenTopic(msgspec.Struct):
     """Which topic to listen to, and whether to be present.
 

@@ -4,36 +4,57 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable
 from typing import Final
 
 import msgspec
 
-from orama.domain.pubsub import Position
+from orama.domain.pubsub import Member, Position
 from orama.errors import Code, InvalidArgument
 from orama.gateway.kernel.call import Call
-from orama.gateway.kernel.client_address import address_group
 from orama.gateway.kernel.message import Reply
 from orama.gateway.kernel.operation import Idempotency, RouteClass, operation
+from orama.gateway.websocket.admission import Admission
 from orama.gateway.websocket.limits import WebSocketLimits
 from orama.gateway.websocket.topic_conversation import TopicConversation
+from orama.services.auth.watch import CredentialWatch
 from orama.services.limiter import RateLimiter
+from orama.services.presence.service import PresenceService
 from orama.services.pubsub.service import PUBLISH, SUBSCRIBE, Published, PubSubService
-from orama.wire.pubsub import Envelope, OpenTopic, PublishMessage, PublishStatus, TopicList
+from orama.wire.pubsub import (
+    Envelope,
+    OpenTopic,
+    PresenceList,
+    PresenceQuery,
+    PresentMember,
+    PublishMessage,
+    PublishStatus,
+    TopicList,
+)
 
 _ALWAYS: Final = (Code.INVALID_ARGUMENT, Code.UNAVAILABLE)
 _WEBSOCKET: Final = (*_ALWAYS, Code.CONFLICT)
 _MAX_PUBLISH_BYTES: Final = 2 * 1024 * 1024
 """A message of one MiB as base64, with its topic."""
 
+_object: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
 
 class PubSubHandlers:
     """The topics of the caller's own namespace."""
 
-    def __init__(self, pubsub: PubSubService, limiter: RateLimiter, limits: WebSocketLimits) -> None:
+    def __init__(
+        self,
+        pubsub: PubSubService,
+        presence: PresenceService,
+        limiter: RateLimiter,
+        watch: CredentialWatch,
+        limits: WebSocketLimits,
+    ) -> None:
         self._pubsub = pubsub
-        self._limits = limits
+        self._presence = presence
         self._limiter = limiter
+        self._watch = watch
+        self._limits = limits
 
     @operation(
         "POST",
@@ -75,6 +96,23 @@ class PubSubHandlers:
 
     @operation(
         "GET",
+        "/v1/pubsub/presence",
+        scope=SUBSCRIBE,
+        per_resource=True,
+        route_class=RouteClass.READ,
+        errors=(*_ALWAYS, Code.TOO_LARGE),
+    )
+    async def presence(self, call: Call, request: PresenceQuery) -> PresenceList:
+        """List the members of a topic, on all nodes, in the order in which they came.
+
+        One connection is one member: the same `member_id` may be there several times.
+        """
+        topic = self._pubsub.topic(call.caller, request.topic, SUBSCRIBE)
+        members = [_present(one) for one in await self._presence.members(call.caller.namespace, topic)]
+        return PresenceList(topic, members, len(members))
+
+    @operation(
+        "GET",
         "/v1/pubsub/ws",
         scope=SUBSCRIBE,
         per_resource=True,
@@ -91,28 +129,23 @@ class PubSubHandlers:
         Messages come as text frames, each one envelope. Every frame that the client sends is published as it is, its
         own messages come back to it, and a JSON object whose `type` is `ping` is taken for a heartbeat. If a message
         cannot be published, the text `publish_error` comes.
+
+        With `presence`, the client is a member of the topic while it is connected; its own coming is the first that it
+        hears. With `offset` and `epoch`, what was published since comes first, after a frame of the type `subscribed`
+        that says whether nothing is missing.
         """
+        wants_presence = request.presence.lower() in ("true", "1")
         conversation = TopicConversation(
             self._pubsub,
+            self._presence,
             self._limits,
-            call.caller,
+            Admission(call, self._limiter, self._watch),
             request.topic,
             since=None if request.offset is None else Position(request.epoch, request.offset),
-            admit=self._admission(call),
+            member=(request.member_id, _meta_in(request.member_meta)) if wants_presence else None,
         )
         await conversation.prepare()
         return Reply(101, b"", headers=[], conversation=conversation)
-
-    def _admission(self, call: Call) -> Callable[[], object]:
-        """What holds each message on the caller's socket against the limits of requests that write."""
-        caller = call.caller
-        address, credential = address_group(call.request.client), caller.key_id or caller.subject
-        check = self._limiter.check
-
-        def admit() -> object:
-            return check(RouteClass.WRITE.value, address=address, namespace=caller.namespace, credential=credential)
-
-        return admit
 
 
 def _status(published: Published) -> PublishStatus:
@@ -123,3 +156,16 @@ def _status(published: Published) -> PublishStatus:
         epoch=msgspec.UNSET if position is None else position.epoch,
         local_only=published.local_only,
     )
+
+
+def _present(member: Member) -> PresentMember:
+    meta = msgspec.UNSET if member.meta is None else msgspec.Raw(member.meta)
+    return PresentMember(member.member_id, member.joined_at // 1000, member.member_id, member.joined_at, meta)
+
+
+def _meta_in(text: str) -> bytes | None:
+    """What a member says about itself; what is no JSON object is passed over, as clients are used to."""
+    try:
+        return msgspec.json.encode(_object.decode(text)) if text else None
+    except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
+        return None

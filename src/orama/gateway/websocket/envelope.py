@@ -6,7 +6,8 @@ import msgspec
 
 from orama.domain.pubsub import Message
 from orama.gateway.websocket.frame import Frame
-from orama.wire.pubsub import Envelope
+from orama.services.pubsub.service import Subscribed
+from orama.wire.pubsub import Envelope, Greeting
 
 _encode = msgspec.json.Encoder().encode
 
@@ -27,3 +28,11 @@ def envelope_of(message: Message) -> Envelope:
 def topic_frame(message: Message) -> Frame:
     """The envelope as a text message."""
     return Frame(_encode(envelope_of(message)))
+
+
+def greeting_frame(subscribed: Subscribed) -> Frame:
+    """What a client hears first that asked for what it missed."""
+    greeting = Greeting("subscribed", subscribed.pattern, recovered=subscribed.recovered is True)
+    if subscribed.position is not None:
+        greeting.offset, greeting.epoch = subscribed.position.offset, subscribed.position.epoch
+    return Frame(_encode(greeting))

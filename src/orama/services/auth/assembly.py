@@ -29,6 +29,7 @@ from orama.services.auth.settings import AuthSettings
 from orama.services.auth.sign_in import SignIn
 from orama.services.auth.signing_key import SigningKeys
 from orama.services.auth.standing import Acts
+from orama.services.auth.watch import CredentialWatch
 from orama.services.sweep import Sweep
 
 
@@ -48,6 +49,7 @@ class Auth(msgspec.Struct, frozen=True):
     namespaces: Namespaces
     signing_keys: SigningKeys
     decisions: Decisions
+    watch: CredentialWatch
     sweeps: tuple[Sweep, ...]
     """What is to be removed from the tables of identity once it is over."""
     own_namespaces: OwnNamespaces
@@ -93,9 +95,10 @@ async def open_auth(*, database: Database, clock: Clock, root_secret: bytes, set
         audit=audit,
     )
     logins = Logins(database, clock, settings, accounts=accounts, families=families, sign_in=sign_in)
+    authenticator = Authenticator(decisions, access_tokens, api_keys, families, key_uses, settings)
     return Auth(
         settings=settings,
-        authenticator=Authenticator(decisions, access_tokens, api_keys, families, key_uses, settings),
+        authenticator=authenticator,
         sign_in=sign_in,
         linking=Linking(
             database, clock, settings, accounts=accounts, challenges=challenges, decisions=decisions, audit=audit
@@ -106,6 +109,7 @@ async def open_auth(*, database: Database, clock: Clock, root_secret: bytes, set
         namespaces=namespaces,
         signing_keys=signing_keys,
         decisions=decisions,
+        watch=CredentialWatch(authenticator, clock),
         own_namespaces=OwnNamespaces(database, clock, decisions, namespaces, memberships, acts, audit),
         members=Members(database, decisions, memberships, acts, audit),
         invitations=invitations,

@@ -1,0 +1,1 @@
+"""Who is present on which topic, on all gateways together."""

@@ -18,6 +18,7 @@ import httpx2
 import pytest
 
 from support.node import ORAMA, NodeProcess, node_process, wait_until
+from support.wallet import Wallet
 
 
 def query(url: str, key: str, sql: str, *args: object) -> httpx2.Response:
@@ -157,10 +158,50 @@ def test_operator_makes_lists_and_revokes_keys_while_the_node_runs_or_not(tmp_pa
         assert query(node.url, key, "SELECT 1").status_code == 401
 
 
+def test_operator_makes_namespaces_and_grants_them_while_the_node_runs(tmp_path):
+    owner, other = Wallet(1), Wallet(2)
+    with node_process(tmp_path / "data") as node:
+
+        def admin(*arguments):
+            done = node.admin("namespaces", *arguments)
+            assert done.returncode == 0, done.stderr
+            return done.stdout
+
+        assert admin("create", "shop") == "created shop\n"
+        assert "exists already" in node.admin("namespaces", "create", "shop").stderr
+        assert admin("grant", owner.address, "--namespace", "shop") == f"{owner.subject} is now owner of shop\n"
+        assert admin("grant", other.bare, "--namespace", "shop", "--role", "reader").endswith("reader of shop\n")
+        (listed,) = json.loads(admin("list", "--json"))
+        assert (listed["name"], listed["kind"], listed["members"], listed["owners"]) == ("shop", "operator", 2, 1)
+        assert "shop" in admin("list")
+        challenge = httpx2.post(
+            f"{node.url}/v1/auth/challenge", json={"wallet": other.address, "namespace": "shop"}
+        ).json()
+        signed = {"wallet": other.address, "namespace": "shop", "nonce": challenge["nonce"]}
+        signed_in = httpx2.post(
+            f"{node.url}/v1/auth/verify", json={**signed, "signature": other.sign(challenge["nonce"])}
+        ).json()
+        reading = signed_in["api_key"]
+        assert query(node.url, reading, "SELECT 1").status_code == 200
+        assert admin("withdraw", other.address, "--namespace", "shop").endswith("no member of shop any more\n")
+        wait_until(lambda: query(node.url, reading, "SELECT 1").status_code == 401, timeout_s=25)
+        refused = node.admin("namespaces", "withdraw", owner.address, "--namespace", "shop")
+        assert (refused.returncode, "last owner" in refused.stderr) == (1, True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
         (("keys", "create", "--namespace", "a:b"), "invalid namespace"),
+        (("keys", "create", "--namespace", "a", "--scopes", "db:raed"), "the actions of 'db' are read, write"),
+        (("namespaces", "create", "a:b"), "invalid namespace"),
+        (("namespaces", "grant", "nobody", "--namespace", "a"), "invalid wallet"),
+        (("namespaces", "grant", "0x" + "1" * 40, "--namespace", "a"), "no namespace 'a'"),
+        (
+            ("namespaces", "grant", "0x" + "1" * 40, "--namespace", "a", "--role", "king"),
+            "owner, admin, member, reader",
+        ),
+        (("namespaces", "withdraw", "0x" + "1" * 40, "--namespace", "a"), "no member here"),
         (("keys", "create", "--namespace", "_platform"), "invalid namespace"),
         (("keys", "create", "--namespace", "a", "--scopes", "DB"), "invalid scope"),
         (("keys", "create", "--namespace", "a", "--expires", "soon"), "--expires"),

@@ -43,6 +43,7 @@ class AuditLog:
         self._database = database
         self._clock = clock
         self._settings = settings
+        self._number = 0
 
     def entry(
         self,
@@ -122,7 +123,9 @@ class AuditLog:
         return platform_sweep(self._database, "audit", _REMOVE_OLD, kept_since)
 
     def _moment(self) -> tuple[int, str]:
-        return to_ms(self._clock.now()), base62(secrets.token_bytes(12))
+        """When it is, and an id that comes after those that this process made before it."""
+        self._number = (self._number + 1) % 2**32
+        return to_ms(self._clock.now()), base62(self._number.to_bytes(4, "big") + secrets.token_bytes(8))
 
 
 def _entry(row: tuple[Value, ...]) -> AuditEntry:

@@ -43,7 +43,11 @@ TABLE = [
     *operations_of("pubsub", PubSubHandlers),
 ]
 WITH_BODY = {one.name: one for one in TABLE if one.request is not None and one.method in ("POST", "PUT")}
-WITH_QUERY = {one.name: one for one in TABLE if one.request is not None and one.method in ("GET", "DELETE")}
+WITH_QUERY = {
+    one.name: one
+    for one in TABLE
+    if one.request is not None and one.method in ("GET", "DELETE") and "{" not in one.path
+}
 WITHOUT = {one.name: one for one in TABLE if one.request is None and one.name != "namespace.leave"}
 
 NO_JSON_OBJECT = {
@@ -94,7 +98,7 @@ async def asking(node, caller, name):
 
 async def send(node, caller, name, body):
     """The operation with `body`, at the path of an example."""
-    one = (WITH_BODY | WITH_QUERY)[name]
+    one = WITH_BODY[name]
     who = await asking(node, caller, name)
     path, _ = filled(one, await example(node, name, caller=who))
     return await who.send(one.method, path, body)
@@ -166,36 +170,6 @@ async def test_garbled_bodies_are_served_or_a_4xx(caller, node, name):
     await prepare(caller)
 
 
-ODD_QUERY_VALUES = [
-    "",
-    "0",
-    "-1",
-    "501",
-    "1e3",
-    "x",
-    "null",
-    "%00",
-    "%F0%9F%98%80",
-    "a" * 4000,
-    "1.a",
-    "'",
-    "%25",
-    "9" * 30,
-]
-
-
-@pytest.mark.parametrize("name", WITH_QUERY)
-async def test_odd_value_in_any_field_of_a_query_is_served_or_a_4xx(caller, node, name):
-    one, who = WITH_QUERY[name], await asking(node, caller, name)
-    path, _ = filled(one, await example(node, name))
-    for field in msgspec.structs.fields(one.request):
-        for value in ODD_QUERY_VALUES:
-            reply = await who.send(one.method, f"{path}?{field.encode_name}={value}")
-            assert reply.status_code in (one.status, 400, 404), (field.name, value, reply.text)
-    for query in ("%ff=1", "limit=%ff", "&".join(f"a{number}=1" for number in range(101))):
-        assert (await who.send(one.method, f"{path}?{query}")).status_code == 400
-
-
 IN_PATH = [one.name for one in TABLE if "{" in one.path]
 
 
@@ -221,8 +195,8 @@ async def test_odd_query_harms_nothing(caller, node, name, query):
 
 @pytest.mark.parametrize("name", WITH_QUERY)
 async def test_odd_value_in_any_field_of_the_query_is_served_or_a_4xx(caller, node, name):
-    one = WITH_QUERY[name]
-    good = await example(node, name)
+    one, who = WITH_QUERY[name], await asking(node, caller, name)
+    good = await example(node, name, caller=who) or {}
     refused = 0
     for field in msgspec.structs.fields(one.request):
         for value in [
@@ -241,12 +215,12 @@ async def test_odd_value_in_any_field_of_the_query_is_served_or_a_4xx(caller, no
             ">.a",
             "true",
         ]:
-            reply = await caller.call(node, one, {**good, field.encode_name: value})
+            reply = await who.call(node, one, {**good, field.encode_name: value})
             assert reply.status_code < 500, (field.name, value, reply.text)
             refused += reply.status_code >= 400
     assert refused > 5
     for query in ("%ff=%fe", "a=1&" * 101, "topic=%ed%a0%80"):
-        assert (await caller.call(node, msgspec.structs.replace(one, path=f"{one.path}?{query}"))).status_code == 400
+        assert (await who.call(node, msgspec.structs.replace(one, path=f"{one.path}?{query}"))).status_code == 400
 
 
 @pytest.mark.parametrize("name", [one.name for one in TABLE])

@@ -7,7 +7,7 @@ import sys
 import typer
 
 import orama
-from orama.cli import admin, backends, config, db, run, wallet
+from orama.cli import admin, backends, backup, config, db, run, wallet
 from orama.config.fault import ConfigError
 from orama.errors import OramaError
 
@@ -20,6 +20,7 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.add_typer(admin.app, name="admin")
 app.add_typer(backends.app, name="backends")
+app.add_typer(backup.app, name="backup")
 app.add_typer(config.app, name="config")
 app.add_typer(db.app, name="db")
 app.add_typer(wallet.app, name="wallet")

@@ -11,12 +11,15 @@ from types import TracebackType
 from typing import Final, Self
 
 from orama.errors import Conflict, InvalidArgument
+from orama.services.backup.unfinished import BACKUP, RESTORE, leftovers, remove_unfinished
 
-_KEY_BYTES: Final = 32
-_KEY_FILE: Final = "cluster.key"
+KEY_BYTES: Final = 32
+KEY_FILE: Final = "cluster.key"
 _ID_FILE: Final = "node.id"
 _LOCK_FILE: Final = "node.lock"
-_DATABASE_FILE: Final = "system.db"
+_DATA: Final = ("system.db", "namespaces/*.db")
+_NO_DATA: Final = frozenset({_LOCK_FILE, "lost+found"})
+"""What may lie in an empty directory; the latter is every filesystem's own."""
 
 
 class DataDirectory:
@@ -48,23 +51,26 @@ class DataDirectory:
 
         Raises:
             InvalidArgument: the file is missing although there is data, has another length, or others may read it.
+            Conflict: a restore was not finished.
         """
-        file = self.path / _KEY_FILE
+        file = self.path / KEY_FILE
         # In this order: another process that starts at the same time makes the key before the database.
-        has_data = (self.path / _DATABASE_FILE).exists()
+        has_data = any(any(self.path.glob(pattern)) for pattern in _DATA)
         if not file.exists():
+            if leftovers(self.path, RESTORE):
+                raise self._restore_unfinished()
             if has_data:
                 raise InvalidArgument(
                     f"{file} is missing, but there is data beside it that only this key can open: "
                     "restore the file from your backup, or from another node of the cluster"
                 )
-            _write_private(file, secrets.token_bytes(_KEY_BYTES))
+            _write_private(file, secrets.token_bytes(KEY_BYTES))
         mode = stat.S_IMODE(file.stat().st_mode)
         if mode & 0o077:
             raise InvalidArgument(f"{file} can be read by others (mode {mode:04o}): chmod 600 {file}")
         secret = file.read_bytes()
-        if len(secret) != _KEY_BYTES:
-            raise InvalidArgument(f"{file} holds {len(secret)} bytes instead of {_KEY_BYTES}: restore it from a backup")
+        if len(secret) != KEY_BYTES:
+            raise InvalidArgument(f"{file} holds {len(secret)} bytes instead of {KEY_BYTES}: restore it from a backup")
         return secret
 
     def node_id(self) -> str:
@@ -74,9 +80,39 @@ class DataDirectory:
             _write_private(file, secrets.token_hex(16).encode())
         return file.read_text("ascii").strip()
 
+    def check_empty(self) -> None:
+        """Refuse a directory in which there is anything.
+
+        Raises:
+            Conflict: there is; the text says what to do.
+        """
+        found = {file.name for file in self.path.iterdir()} - _NO_DATA
+        found = {name for name in found if not name.startswith((BACKUP, RESTORE))}
+        if found and not (self.path / KEY_FILE).exists() and leftovers(self.path, RESTORE):
+            raise self._restore_unfinished()
+        if found:
+            raise Conflict(
+                f"{self.path} is not empty ({min(found)} is there): restore into a new directory", reason="not_empty"
+            )
+
+    def remove_leftovers(self) -> None:
+        """Remove what backups and restores left here that were killed.
+
+        An unfinished restore stays until there is a key: `root_secret` refuses to start something new in its place.
+        """
+        remove_unfinished(self.path, BACKUP)
+        if (self.path / KEY_FILE).exists():
+            remove_unfinished(self.path, RESTORE)
+
     def database_bytes(self) -> int:
         """What the databases take on disk, with their write-ahead logs. Walks the directory: not for an event loop."""
         return sum(file.stat().st_size for file in self.path.rglob("*.db*") if file.is_file())
+
+    def _restore_unfinished(self) -> Conflict:
+        return Conflict(
+            f"a restore into {self.path} was not finished: empty the directory, then restore again",
+            reason="restore_unfinished",
+        )
 
 
 class DirectoryLock:

@@ -31,6 +31,7 @@ async def run_node(config: Config, announce: Callable[[str], None]) -> None:
     async with AsyncExitStack() as stack:
         data = DataDirectory(config.node.data_dir)
         stack.enter_context(data.lock())
+        data.remove_leftovers()
         listening = bind(config.server.listen)
         stack.callback(listening.close)
         node = await assemble(config, data, stack, clock)

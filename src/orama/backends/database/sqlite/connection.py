@@ -25,7 +25,7 @@ _LIMITS: Final = {
     apsw.SQLITE_LIMIT_WORKER_THREADS: 0,
 }
 
-_DEFENCES: Final = (
+DEFENCES: Final = (
     (apsw.SQLITE_DBCONFIG_DEFENSIVE, 1),
     (apsw.SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0),
     (apsw.SQLITE_DBCONFIG_DQS_DML, 0),  # "text" is a name, never a string
@@ -33,6 +33,7 @@ _DEFENCES: Final = (
     (apsw.SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0),
     (apsw.SQLITE_DBCONFIG_ENABLE_FKEY, 1),
 )
+"""What every connection is configured with: neither what a statement says nor what a schema says is trusted."""
 
 
 class Access(Enum):
@@ -59,7 +60,7 @@ def open_connection(
     )
     try:
         connection.set_busy_timeout(int(busy_timeout_s * 1000))
-        for option, value in _DEFENCES:
+        for option, value in DEFENCES:
             connection.config(option, value)
         connection.drop_modules(())
         if access is Access.WRITE:

@@ -6,12 +6,17 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from pathlib import Path
+from typing import Final
 
 import apsw
 
 from orama.domain.namespace import PLATFORM, Namespace
+
+_PLATFORM_FILE: Final = "system.db"
+_TENANT_FILE: Final = re.compile(r"namespaces/(?:~[a-z]|[a-z0-9])(?:~[a-z]|[a-z0-9_-]){0,63}\.db", re.ASCII)
 
 
 def database_path(data_directory: Path, namespace: Namespace) -> Path:
@@ -22,9 +27,20 @@ def database_path(data_directory: Path, namespace: Namespace) -> Path:
     may: nothing here needs escaping.
     """
     if namespace == PLATFORM:
-        return data_directory / "system.db"
+        return data_directory / _PLATFORM_FILE
     name = "".join(f"~{letter.lower()}" if letter.isupper() else letter for letter in namespace)
     return data_directory / "namespaces" / f"{name}.db"
+
+
+def is_database(name: str) -> bool:
+    """Whether `name`, a path within a data directory, is that of some namespace's file."""
+    return name == _PLATFORM_FILE or _TENANT_FILE.fullmatch(name) is not None
+
+
+def databases_in(data_directory: Path) -> list[str]:
+    """The databases, as paths within `data_directory`: the tenants' in order of name, the platform's last."""
+    found = (file.relative_to(data_directory).as_posix() for file in data_directory.glob("namespaces/*.db"))
+    return [*sorted(name for name in found if is_database(name)), _PLATFORM_FILE]
 
 
 def prepare_directory(data_directory: Path) -> None:

@@ -50,9 +50,20 @@ class Bench:
         """The command of a program of this package."""
         return [sys.executable, "-m", f"{__package__}.{name}", *map(str, arguments)]
 
-    def run_program(self, name: str, *arguments: object) -> bytes:
-        """What a program of this package prints, run to its end on the servers' core."""
-        with pinned(self.cores.server):
+    @property
+    def smoke(self) -> bool:
+        """Whether only to see that everything answers."""
+        return self.seconds < 1
+
+    def start(self, command: list[str]) -> Server:
+        """A further server of the run, beside node and floor."""
+        server = Server(command, self.cores.server)
+        self._stack.callback(server.stop)
+        return server
+
+    def run_program(self, name: str, *arguments: object, core: int | None = None) -> bytes:
+        """What a program of this package prints, run to its end on `core`, if given, else the servers'."""
+        with pinned(self.cores.server if core is None else core):
             done = subprocess.run(self.program(name, *arguments), stdout=subprocess.PIPE, timeout=_PROGRAM_TIMEOUT_S)
         if done.returncode:
             raise CannotMeasure(f"{name} failed")

@@ -49,14 +49,15 @@ class Echo:
         await send({"type": "http.response.body", "body": answer})
 
 
-def _main(database: str) -> None:
+def serve(application: Any) -> None:
+    """Serve an ASGI application on a free port of loopback until the process ends; prints where."""
     listening = socket.create_server(("127.0.0.1", 0), backlog=2048)
     config = uvicorn.Config(
-        Echo(database), http="httptools", loop="uvloop", lifespan="off", access_log=False, log_level="warning"
+        application, http="httptools", loop="uvloop", lifespan="off", access_log=False, log_level="warning"
     )
     print(f"http://127.0.0.1:{listening.getsockname()[1]}", flush=True)
     uvicorn.Server(config).run(sockets=[listening])
 
 
 if __name__ == "__main__":
-    _main(sys.argv[1])
+    serve(Echo(sys.argv[1]))

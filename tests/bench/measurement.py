@@ -12,6 +12,7 @@ from .bench import CALLERS, GET_ECHO, Bench
 from .exchange import Exchange
 from .node import HEALTH, Node, exec_exchange, get_exchange, put_exchange, query_exchange
 from .row import Goal, Row, row_of
+from .streams import idle_sockets, publish, stalled
 
 _IDLE_STARTS: Final = 3
 _SETTLING_S: Final = 1.0
@@ -120,6 +121,9 @@ MEASUREMENTS: Final[dict[str, Callable[[Bench], list[Row]]]] = {
     "query": query,
     "exec": execute,
     "mixed": mixed,
+    "publish": publish,
+    "stalled": stalled,
+    "idle-sockets": idle_sockets,
 }
 
 NOTES: Final = f"""
@@ -132,6 +136,8 @@ NOTES: Final = f"""
 - Middleware: processor time of `Pipeline.run` on POST /v1/cache/get with an API key, less that of decoding, handler and
   encoding alone; in one process, without sockets.
 - exec while queries run: {CALLERS // 2} callers write and {CALLERS // 2} read; CPU is per request of either kind.
+- Publish: 8 messages of 128 bytes always under way, from one of the sockets to all of them. Floor: a bare asyncio
+  protocol on uvloop that writes one shared frame to all; it has no topics and no envelope.
 - Idle node: the best of {_IDLE_STARTS} starts, each on a new data directory.
 """
 

@@ -201,6 +201,7 @@ async def test_member_id_is_free_the_moment_its_last_holder_has_left(world, gate
     for _ in range(20):
         gateway.service.leave(await gateway.join("ann"))
         gateway.service.leave(await gateway.join("ann", BOB))
+    assert await world.no_rows()
     assert await gateway.names() == []
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import msgspec
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
@@ -204,6 +205,7 @@ def check_model(disk):
     run_state_machine_as_test(Model, settings=settings(max_examples=60, stateful_step_count=15))
 
 
+@pytest.mark.timeout(300)
 def test_each_key_has_one_effect_whatever_is_repeated_and_whenever_the_process_dies():
     with mortal_disk() as disk:
         check_model(disk)

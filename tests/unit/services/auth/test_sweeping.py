@@ -119,9 +119,16 @@ async def test_sweeps_of_several_gateways_at_once_remove_each_row_once(gateway, 
     assert removed == [10, 10, 10]
 
 
-@pytest.mark.parametrize(
-    "name", ["challenges", "refresh_tokens", "families", "api_keys", "signing_keys", "invitations", "audit"]
-)
+PLACES = [
+    *("challenges", "login_codes", "refresh_tokens", "families", "api_keys", "invitations", "audit", "signing_keys"),
+]
+
+
+async def test_these_are_all_places(gateway):
+    assert [one.name for one in gateway.auth.sweeps] == PLACES
+
+
+@pytest.mark.parametrize("name", PLACES)
 async def test_what_is_over_is_found_by_an_index(gateway, database, tmp_path, name):
     """A sweep that looked at every row would hold the platform's writer for as long as the table is."""
     (one,) = [one for one in gateway.auth.sweeps if one.name == name]

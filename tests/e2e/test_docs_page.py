@@ -282,6 +282,119 @@ def test_document_that_cannot_be_read_is_told(browser, node):
     context.close()
 
 
+OF_EVERY_FORM = {
+    "openapi": "3.1.0",
+    "info": {"title": "Forms", "version": "1"},
+    "components": {
+        "schemas": {
+            "Node": {
+                "type": "object",
+                "properties": {"name": {"type": "string"}, "next": {"anyOf": [{"$ref": "#/components/schemas/Node"}]}},
+                "required": ["name"],
+            }
+        }
+    },
+    "paths": {
+        "/v1/things/{id}/parts": {
+            "put": {
+                "operationId": "things.replace",
+                "tags": ["things"],
+                "summary": "Replace `it`.",
+                "description": "First\nparagraph.\n\nSecond <b>one</b>.",
+                "parameters": [
+                    {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}},
+                    {"name": "deep", "in": "query", "schema": {"type": "boolean"}},
+                    {"name": "kind", "in": "query", "schema": {"enum": ["a", "b c"]}},
+                ],
+                "requestBody": {
+                    "content": {
+                        "multipart/form-data": {
+                            "schema": {
+                                "type": "object",
+                                "properties": {
+                                    "file": {"type": "array", "items": {"type": "string", "format": "binary"}},
+                                    "pin": {"type": "string", "default": "true", "description": "Whether."},
+                                },
+                            }
+                        },
+                        "application/json": {"schema": {"$ref": "#/components/schemas/Node"}},
+                        "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+                    }
+                },
+                "responses": {"204": {"description": "Done"}},
+            }
+        }
+    },
+}
+
+
+# The network's stand-in is not shown the files of a body, so the page's own call is overheard.
+OVERHEAR = """
+window.bodies = [];
+const fetched = window.fetch;
+window.fetch = async (url, options) => {
+  const body = options?.body;
+  const text = async (one) => (one instanceof File ? `${one.name}: ${await one.text()}` : one);
+  if (body instanceof FormData) window.bodies.push(await Promise.all([...body].map(async ([name, one]) => [name, await text(one)])));
+  else if (body !== undefined) window.bodies.push(await text(body));
+  return fetched(url, options);
+};
+"""
+
+
+def test_requests_of_every_form_can_be_made(browser, node, tmp_path):
+    """A document with all that an operation may have, and a stand-in for the network."""
+    context = browser.new_context()
+    context.add_init_script(OVERHEAR)
+    page = context.new_page()
+    page.route("**/v1/openapi.json", lambda route: route.fulfill(json=OF_EVERY_FORM))
+    sent = []
+
+    def answer(route):
+        sent.append((route.request.method, route.request.url))
+        route.fulfill(status=200, content_type="application/octet-stream", body=b"\0\1\2")
+
+    page.route("**/v1/things/**", answer)
+    page.goto(f"{node.url}/docs#things.replace")
+    place = page.locator('[id="things.replace"]')
+    assert place.locator(".inside > p").all_inner_texts()[:2] == ["First paragraph.", "Second <b>one</b>."]
+    assert place.locator(".curl").inner_text() == "# id is required"
+    place.get_by_role("button", name="Send").click()
+    expect(place.get_by_role("alert")).to_have_text("id is required")
+    place.get_by_label(re.compile("^id ")).fill("a/b ü")
+    place.get_by_label(re.compile("^deep")).select_option("true")
+    place.get_by_label(re.compile("^kind")).select_option("b c")
+    address = f"{node.url}/v1/things/a%2Fb%20%C3%BC/parts?deep=true&kind=b+c"
+    assert place.locator(".curl").inner_text() == f"curl -X PUT '{address}'"
+
+    for name in ("one.txt", "two.txt"):
+        (tmp_path / name).write_text(f"content of {name}")
+    place.get_by_label("file").set_input_files([tmp_path / "one.txt", tmp_path / "two.txt"])
+    place.get_by_label(re.compile("^pin")).fill("it's")
+    assert place.locator(".curl").inner_text().split(" \\\n  ")[1:] == [
+        "-F 'file=@one.txt'", "-F 'file=@two.txt'", "-F 'pin=it'\\''s'",
+    ]  # fmt: skip
+    send(place)
+    expect(place.get_by_role("link", name="Save 3 bytes of application/octet-stream")).to_be_visible()
+    assert page.evaluate("bodies.at(-1)") == [
+        ["file", "one.txt: content of one.txt"], ["file", "two.txt: content of two.txt"], ["pin", "it's"],
+    ]  # fmt: skip
+    with page.expect_download() as download:
+        place.get_by_role("link", name="Save 3 bytes").click()
+    assert Path(download.value.path()).read_bytes() == b"\0\1\2"
+
+    place.get_by_label("Form of the body").select_option("application/json")
+    send(place)
+    assert json.loads(page.evaluate("bodies.at(-1)")) == {"name": ""}
+    place.get_by_label("Form of the body").select_option("application/octet-stream")
+    place.get_by_label(re.compile("^Body")).set_input_files(tmp_path / "two.txt")
+    assert "--data-binary '@two.txt'" in place.locator(".curl").inner_text()
+    send(place)
+    assert page.evaluate("bodies.at(-1)") == "two.txt: content of two.txt"
+    assert sent == [("PUT", address)] * 3
+    context.close()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 900, 1600])
 def test_nothing_sticks_out_whatever_the_screen(open_docs, width, scheme):

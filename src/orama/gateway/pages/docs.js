@@ -278,7 +278,7 @@
   }
 
   function parameterField(operation, parameter) {
-    const id = `${operation.name}-${parameter.name}`;
+    const id = `${operation.name}-${parameter.in}-${parameter.name}`;
     const schema = resolved(parameter.schema);
     const choices = schema.enum ?? (schema.type === "boolean" ? [true, false] : null);
     const shared = { id, required: parameter.required ?? false, "data-in": parameter.in, "data-name": parameter.name };
@@ -294,8 +294,19 @@
     return make("div", { className: "field" }, make("label", { for: id }, label), make("span", { className: "with-button" }, input, fresh));
   }
 
+  /** The body; of several forms one is chosen. */
   function bodyField(operation, requestBody) {
-    const [kind, content] = Object.entries(requestBody.content)[0];
+    const kinds = Object.entries(requestBody.content);
+    const fieldOf = ([kind, content]) => bodyOfKind(operation, requestBody, kind, content);
+    if (kinds.length === 1) return fieldOf(kinds[0]);
+    const id = `${operation.name}-body-kind`;
+    const choice = make("select", { id }, ...kinds.map(([kind]) => make("option", {}, kind)));
+    const place = make("div", {}, fieldOf(kinds[0]));
+    choice.addEventListener("change", () => place.replaceChildren(fieldOf(kinds[choice.selectedIndex])));
+    return make("div", {}, make("label", { className: "field", for: id }, "Form of the body", choice), place);
+  }
+
+  function bodyOfKind(operation, requestBody, kind, content) {
     const id = `${operation.name}-body`;
     const label = make("span", {}, "Body ", make("span", { className: "mono" }, kind), requestBody.required ? make("b", {}, " required") : null);
     if (kind === "application/json") {
@@ -310,8 +321,11 @@
     const parts = Object.entries(richest(content.schema).properties ?? {}).map(([name, raw]) => {
       const part = richest(raw).type === "array" ? richest(richest(raw).items) : richest(raw);
       const file = part.format === "binary" || part.contentMediaType !== undefined;
-      const input = make("input", { type: file ? "file" : "text", multiple: file && richest(raw).type === "array", "data-part": name });
-      return make("label", { className: "field" }, make("span", { className: "mono" }, name), input);
+      const placeholder = resolved(raw).default === undefined ? "" : String(resolved(raw).default);
+      const input = make("input", { type: file ? "file" : "text", multiple: file && richest(raw).type === "array", placeholder, "data-part": name });
+      const text = resolved(raw).description;
+      return make("label", { className: "field" },
+        make("span", {}, make("span", { className: "mono" }, name), ...(text ? [" · ", ...prose(text)] : [])), input);
     });
     return make("fieldset", { "data-body": kind }, make("legend", {}, label), ...parts);
   }
@@ -333,6 +347,7 @@
       }
     };
     form.addEventListener("input", refresh);
+    form.addEventListener("change", refresh); // a form of the body was chosen, or a file
     credential.addEventListener("input", refresh);
     copyButton.addEventListener("click", async () => {
       await navigator.clipboard.writeText(curl.textContent);

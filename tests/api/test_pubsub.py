@@ -251,6 +251,8 @@ async def test_names_that_run_together_are_different_topics(node):
         (("pubsub:publish",), "a", False, True),
         (("pubsub:publish:a",), "a", False, True),
         (("*",), "a", True, True),
+        (("pubsub:*:a",), "a", True, True),
+        (("pubsub:*:a",), "b", False, False),
         (("cache:*",), "a", False, False),
     ],
 )

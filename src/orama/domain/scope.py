@@ -69,9 +69,9 @@ def parse_scope(text: str) -> str:
     actions = [scope.partition(":")[2] for scope in SCOPES if scope.startswith(f"{area}:")]
     if action not in ("*", *actions):
         raise _unknown(text, f"the actions of {area!r} are {', '.join(actions)}")
-    kind = RESOURCES.get(f"{area}:{action}")
-    if resource != "*" and (kind is None or (kind == OWN and resource != OWN)):
-        raise _unknown(text, f"{area}:{action} takes " + ("no resource" if kind is None else f"the resource {kind!r}"))
+    kinds = {kind for scope, kind in RESOURCES.items() if covers(f"{area}:{action}", scope)} if area != "*" else set()
+    if resource != "*" and not any(kind != OWN or resource == OWN for kind in kinds):
+        raise _unknown(text, f"{area}:{action} takes " + (f"the resource {OWN!r}" if kinds else "no resource"))
     return text
 
 

@@ -26,6 +26,8 @@ from orama.errors import InvalidArgument
             "db:read:*",
             "pubsub:publish:news.eu",
             "pubsub:publish:room:1",
+            "pubsub:*:news.eu",
+            "keys:*:own",
         ),
         *("functions:invoke:hello-2", "functions:invoke:*", "keys:read:own", "keys:write:own", "audit:read"),
         *SCOPES,
@@ -53,6 +55,8 @@ def test_scope_that_means_something_is_taken_as_it_is(text):
         ("db:raed", "unknown_scope", "the actions of 'db' are read, write"),
         ("db:read:notes", "unknown_scope", "db:read takes no resource"),
         ("db:*:notes", "unknown_scope", "db:* takes no resource"),
+        ("*:*:notes", "invalid_scope", "use '*'"),
+        ("keys:*:others", "unknown_scope", "keys:* takes the resource 'own'"),
         ("keys:read:others", "unknown_scope", "keys:read takes the resource 'own'"),
     ],
 )

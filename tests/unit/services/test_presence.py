@@ -31,11 +31,23 @@ class Busy:
     def __init__(self, database):
         self._database = database
         self.active = 0
+        self.read = asyncio.Event()
+        """Set when a query has been answered."""
+        self.late = None
+        """What the answers of queries wait for before their callers get them."""
+        self.held = None
+        """What writes wait for before they begin."""
 
     async def query(self, *arguments, **options):
-        return await self._counted(self._database.query(*arguments, **options))
+        answer = await self._counted(self._database.query(*arguments, **options))
+        self.read.set()
+        if self.late is not None:
+            await self.late.wait()
+        return answer
 
     async def execute(self, *arguments):
+        if self.held is not None:
+            await self.held.wait()
         return await self._counted(self._database.execute(*arguments))
 
     async def _counted(self, call):
@@ -110,6 +122,11 @@ class World:
         while quiet < 10:
             await asyncio.sleep(0.0005 if self.busy.active else 0)
             quiet = 0 if self.busy.active else quiet + 1
+
+    async def settle_removal(self):
+        """Until the rows of those who left are gone."""
+        assert await self.no_rows()
+        await self.settle()
 
     async def rows(self):
         return (
@@ -201,8 +218,20 @@ async def test_member_id_is_free_the_moment_its_last_holder_has_left(world, gate
     for _ in range(20):
         gateway.service.leave(await gateway.join("ann"))
         gateway.service.leave(await gateway.join("ann", BOB))
-    assert await world.no_rows()
     assert await gateway.names() == []
+
+
+async def test_member_that_left_is_not_listed_when_its_row_goes_while_it_is_read(world, gateway):
+    row = await gateway.join("ann")
+    world.busy.late, world.busy.held = asyncio.Event(), asyncio.Event()
+    world.busy.read.clear()
+    gateway.service.leave(row)
+    listing = asyncio.create_task(gateway.names())  # reads the row before it is removed, and hears of it after
+    await world.busy.read.wait()
+    world.busy.held.set()
+    await world.settle_removal()
+    world.busy.late.set()
+    assert await listing == []
 
 
 async def test_of_two_owners_that_race_for_a_name_one_gets_it(world):

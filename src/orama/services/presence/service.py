@@ -159,8 +159,9 @@ class PresenceService:
 
     async def members(self, namespace: Namespace, topic: Topic) -> list[Member]:
         """The members of a topic on all gateways, in the order in which they came."""
-        found = await self._rows.members(namespace, topic, self.settings.max_members + len(self._to_remove))
-        return [member for row, member in found if row not in self._to_remove]
+        left = set(self._to_remove)  # as the rows may be read before they go, and their removal be over after that
+        found = await self._rows.members(namespace, topic, self.settings.max_members + len(left))
+        return [member for row, member in found if row not in left and row not in self._to_remove]
 
     async def run(self) -> None:
         """Tell of departures, remove rows, renew the lease and end dead ones, for ever. The owner cancels this task."""

@@ -69,7 +69,7 @@ def parse_scope(text: str) -> str:
     actions = [scope.partition(":")[2] for scope in SCOPES if scope.startswith(f"{area}:")]
     if action not in ("*", *actions):
         raise _unknown(text, f"the actions of {area!r} are {', '.join(actions)}")
-    kinds = {kind for scope, kind in RESOURCES.items() if covers(f"{area}:{action}", scope)} if area != "*" else set()
+    kinds = {kind for scope, kind in RESOURCES.items() if area != "*" and covers(f"{area}:{action}", scope)}
     if resource != "*" and not any(kind != OWN or resource == OWN for kind in kinds):
         raise _unknown(text, f"{area}:{action} takes " + (f"the resource {OWN!r}" if kinds else "no resource"))
     return text

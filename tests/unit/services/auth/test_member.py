@@ -197,6 +197,10 @@ async def test_who_leaves_or_is_removed_loses_every_credential_at_once(gateway, 
             await gateway.auth.sessions.refresh(signed_in.refresh_token, None)
         with pytest.raises(PermissionDenied):
             await gateway.sign_in(wallet)
+        await gateway.auth.namespaces.grant(SHOP, wallet.subject, "member")
+        for check, text in checks:  # who comes back gets new ones: the old ones stay dead
+            with pytest.raises(Unauthenticated):
+                await check(text)
 
 
 async def test_member_of_two_namespaces_leaves_one(gateway, team):
@@ -269,6 +273,59 @@ async def test_demotion_between_reading_and_writing_wins(gateway, team, when):
         assert (await roles(gateway))[READER.subject] == "reader"
     else:
         await attempt
+
+
+def after_query_number(gateway, when, act):
+    """Have `act` happen once, after so many queries of the database."""
+    questions = 0
+
+    async def count():
+        nonlocal questions
+        questions += 1
+        if questions == when:
+            gateway.database.after_query = None
+            await act()
+
+    gateway.database.after_query = count
+
+
+@pytest.mark.parametrize("when", [1, 2])
+@pytest.mark.parametrize("credential", ["token", "key of the sign-in", "lasting key"])
+@pytest.mark.parametrize("loss", ["revoked", "demoted"])
+async def test_credential_that_is_lost_between_reading_and_writing_does_nothing(gateway, team, credential, loss, when):
+    signed_in, lasting = await gateway.sign_in(ADMIN), await gateway.lasting_key(ADMIN)
+    caller = await {
+        "token": lambda: gateway.by_token(signed_in.access_token.text),
+        "key of the sign-in": lambda: gateway.by_key(signed_in.api_key.text),
+        "lasting key": lambda: gateway.by_key(lasting.text),
+    }[credential]()
+
+    async def lose():
+        if loss == "demoted":
+            await gateway.auth.namespaces.grant(SHOP, ADMIN.subject, "reader")
+        elif credential == "lasting key":
+            await gateway.auth.api_keys.revoke(SHOP, lasting.id)
+        else:
+            await gateway.auth.sessions.logout(
+                None, refresh_token=signed_in.refresh_token, namespace=None, everywhere=False
+            )
+
+    after_query_number(gateway, when, lose)
+    with pytest.raises(Unauthenticated if loss == "revoked" else PermissionDenied):
+        await gateway.auth.members.set_role(caller, READER.subject, "member", LOCAL)
+    assert (await roles(gateway))[READER.subject] == "reader"
+
+
+async def test_of_two_owners_who_step_down_at_once_one_stays(gateway, team):
+    await gateway.auth.members.set_role(team["owner"], ADMIN.subject, "owner", LOCAL)
+
+    async def other_steps_down():
+        await gateway.auth.namespaces.grant(SHOP, ADMIN.subject, "member")
+
+    after_query_number(gateway, 2, other_steps_down)
+    attempt = gateway.auth.members.set_role(team["owner"], OWNER.subject, "member", LOCAL)
+    assert await reason(Conflict, attempt) == "last_owner"
+    assert (await roles(gateway))[OWNER.subject] == "owner"
 
 
 async def test_world_that_never_rests_is_503_and_nothing_is_done(gateway, team):

@@ -7,7 +7,8 @@ import random
 import pytest
 
 from orama.domain.content.cid import parse_cid
-from support.content import directory_root, file_blocks, link_to, names_that_fill, zeros_root
+from orama.testing.content import file_blocks
+from support.content import directory_root, link_to, names_that_fill, zeros_root
 
 MIB = 1024 * 1024
 SEED = 20261125

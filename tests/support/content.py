@@ -5,28 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from orama.domain.content.cid import RAW, Cid
-from orama.domain.content.dag_pb import Block, Link, link_bytes
+from orama.domain.content.dag_pb import Link, link_bytes
 from orama.domain.content.directory import MAX_BLOCK_BYTES, directory_blocks
 from orama.domain.content.file import Chunker, FileTree, Part
 
 EMPTY_FILE = "bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku"
-
-
-def file_blocks(content: bytes, *, piece_bytes: int = 1 << 16) -> list[Block]:
-    """The blocks of a file, its root last."""
-    chunker, tree, blocks = Chunker(), FileTree(), []
-
-    def take(chunks: Iterable[bytes]) -> None:
-        for chunk in chunks:
-            blocks.append(Block(Cid.of(RAW, chunk), chunk, len(chunk)))
-            blocks.extend(tree.add(Part(blocks[-1].cid, len(chunk), len(chunk))))
-
-    for at in range(0, len(content), piece_bytes):
-        take(chunker.feed(content[at : at + piece_bytes]))
-    take(chunker.rest())
-    blocks.extend(tree.finish())
-    assert blocks[-1].cid == tree.root.cid
-    return blocks
 
 
 def zeros_root(size: int) -> str:

@@ -23,6 +23,7 @@ def file_blocks(content: bytes, *, piece_bytes: int = 1 << 16) -> list[Block]:
         take(chunker.feed(content[at : at + piece_bytes]))
     take(chunker.rest())
     blocks.extend(tree.finish())
+    assert blocks[-1].cid == tree.root.cid
     return blocks
 
 

@@ -10,7 +10,8 @@ from orama.domain.content.cid import DAG_PB, RAW
 from orama.domain.content.dag_pb import decode_node
 from orama.domain.content.file import CHUNK_BYTES, Chunker, FileTree, Part
 from orama.domain.content.unixfs import NodeKind, decode_unixfs
-from support.content import EMPTY_FILE, file_blocks, zeros_root
+from orama.testing.content import file_blocks
+from support.content import EMPTY_FILE, zeros_root
 
 MIB = 1024 * 1024
 
